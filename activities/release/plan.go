@@ -1,0 +1,148 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/pipeline"
+	"github.com/serin-dev/serin/render"
+	"github.com/serin-dev/serin/rollout"
+)
+
+// pipelineKind is the kind of a pipeline's document.
+const pipelineKind = "DeliveryPipeline"
+
+// Document is what is stored of a release for ever: what was asked for, what was
+// configured then, and what will be done.
+type Document struct {
+	Request  rollout.CreateRequest `json:"request"`
+	Snapshot rollout.Index         `json:"snapshot"`
+	Stages   []rollout.StagePlan   `json:"stages"`
+}
+
+// PlanRelease renders a release and stores its document under its name, which is
+// then taken for ever. The same request again gets the same document, whatever has
+// been configured since; another one is a Conflict.
+func (a *Activities) PlanRelease(ctx context.Context, r rollout.CreateRequest) (activities.PlanResult, error) {
+	res, err := a.plan(ctx, r)
+	return res, activities.Application(err)
+}
+
+func (a *Activities) plan(ctx context.Context, r rollout.CreateRequest) (activities.PlanResult, error) {
+	name := rollout.DocumentName(r.Pipeline, r.Release)
+	doc, err := a.stored(ctx, name)
+	if rollout.KindOf(err) == rollout.NotFound {
+		if doc, err = a.compile(ctx, r); err == nil {
+			doc, err = a.keep(ctx, name, doc)
+		}
+	}
+	if err != nil {
+		return activities.PlanResult{}, err
+	}
+	if doc.Request.Digest() != r.Digest() {
+		return activities.PlanResult{}, &rollout.Error{
+			Op: "create release", On: r.Pipeline + "/" + r.Release, Kind: rollout.Conflict,
+			Err: errors.New("it exists with other content"), Fix: "choose another name",
+		}
+	}
+	return activities.PlanResult{Document: name, Stages: doc.Stages}, nil
+}
+
+func (a *Activities) stored(ctx context.Context, name string) (doc Document, err error) {
+	content, err := a.store.GetNamed(ctx, name)
+	if err != nil {
+		return doc, err
+	}
+	if err := json.Unmarshal(content, &doc); err != nil {
+		return doc, &rollout.Error{Op: "read release document", On: name, Kind: rollout.Corrupt, Err: err}
+	}
+	return doc, nil
+}
+
+// keep stores doc unless somebody was faster; then theirs counts.
+func (a *Activities) keep(ctx context.Context, name string, doc Document) (Document, error) {
+	content, err := json.Marshal(doc)
+	if err != nil {
+		return doc, err
+	}
+	err = a.store.PutNamed(ctx, name, content)
+	if rollout.KindOf(err) == rollout.Conflict {
+		return a.stored(ctx, name)
+	}
+	return doc, err
+}
+
+// compile plans every stage and stores its manifests.
+func (a *Activities) compile(ctx context.Context, r rollout.CreateRequest) (Document, error) {
+	index, err := a.index(ctx)
+	if err != nil {
+		return Document{}, err
+	}
+	config, err := a.load(ctx, index.Entries)
+	if err != nil {
+		return Document{}, err
+	}
+	stages, err := pipeline.Compile(config, pipeline.Request{Pipeline: r.Pipeline, Release: r.Release, Parameters: r.Parameters})
+	if err != nil {
+		return Document{}, err
+	}
+	source, err := a.source(ctx, r.Source)
+	if err != nil {
+		return Document{}, err
+	}
+	doc := Document{Request: r, Snapshot: index}
+	var all []render.Manifest
+	for _, s := range stages {
+		if err := a.reachable(s.Plan.Target); err != nil {
+			return Document{}, err
+		}
+		s.Plan.Digest = r.Digest()
+		manifests, err := render.Complete(source, &s.Plan, requests(s, r.Images))
+		if err != nil {
+			return Document{}, fmt.Errorf("target %s: %w", s.Target, err)
+		}
+		for _, m := range manifests {
+			if _, err := a.store.Put(ctx, m.Content); err != nil {
+				return Document{}, err
+			}
+		}
+		all = append(all, manifests...)
+		doc.Stages = append(doc.Stages, rollout.StagePlan{Target: s.Target, Plan: s.Plan})
+	}
+	return doc, render.CheckImages(all...)
+}
+
+func (a *Activities) source(ctx context.Context, digest string) (*render.Source, error) {
+	packed, err := a.store.Get(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	files, err := render.Unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	return render.Open(files)
+}
+
+func requests(s pipeline.Stage, images map[string]string) []render.Request {
+	out := make([]render.Request, len(s.Renders))
+	for i, r := range s.Renders {
+		out[i] = render.Request{Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true}
+	}
+	return out
+}
+
+// reachable refuses a target whose workers cannot read the manifests.
+func (a *Activities) reachable(t rollout.Target) error {
+	if !a.private || t.TaskQueue == rollout.DefaultTaskQueue {
+		return nil
+	}
+	return &rollout.Error{
+		Op: "plan release", On: t.Name, Kind: rollout.Refused,
+		Err: fmt.Errorf("its workers poll task queue %s and may not see the artifact store, which is a folder", t.TaskQueue),
+		Fix: "set SERIN_ARTIFACTS to a gs:// or s3:// bucket, or SERIN_ARTIFACTS_SHARED=1 where the folder is shared",
+	}
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+// planned is what serin plan prints in JSON.
+type planned struct {
+	Pipeline string         `json:"pipeline"`
+	Release  string         `json:"release"`
+	Source   string         `json:"source"` // digest of the packed source
+	Notes    []string       `json:"notes"`
+	Stages   []plannedStage `json:"stages"`
+}
+
+// plannedStage is one target of a plan. Its phases and Plan.Phases are the same, in
+// the same order.
+type plannedStage struct {
+	Target string         `json:"target"`
+	Plan   rollout.Plan   `json:"plan"`
+	Phases []plannedPhase `json:"phases"`
+	Live   *liveState     `json:"live,omitempty"` // with --live
+
+	manifests [][]byte // by phase
+}
+
+type plannedPhase struct {
+	ID      string   `json:"id"`
+	Begins  string   `json:"begins"`
+	Objects []string `json:"objects"`        // "Service/shop"
+	Diff    string   `json:"diff,omitempty"` // to the manifest of the phase before, unified
+}
+
+func (a *app) plan() *cli.Command {
+	return a.verb(&cli.Command{
+		Name:  "plan",
+		Usage: "show what a release would do, before anything starts",
+		Description: "Compiles and renders exactly as a release does: every phase of every target, its\n" +
+			"weight, its jobs, how it begins, and what its manifest changes against the phase\n" +
+			"before. Works offline, with the manifest's numbers. With --live it also observes\n" +
+			"the targets: what serves now, whether this is the first rollout, and whether\n" +
+			"somebody has changed the split since the last one. No target is changed.\n\n" +
+			"Examples:\n" +
+			"   serin plan --file clouddeploy.yaml --pipeline shop --release v2 --source .\n" +
+			"   serin plan --file deploy/ --pipeline shop --release v2 --source . \\\n" +
+			"     --images app=registry.example/shop:v2 --target prod --live",
+		Flags: slices.Concat([]cli.Flag{
+			fileFlag(), pipelineFlag(), text("release", "`NAME` of the release"),
+			text("source", "`FOLDER` with the manifests or a skaffold.yaml"), imagesFlag(), parametersFlag(),
+			text("target", "only this `TARGET`"),
+			&cli.BoolFlag{Name: "live", Usage: "observe the targets", DisableDefaultText: true}, outputFlag(),
+			artifactsFlag(),
+		}, connectionFlags()),
+		Action: func(c *cli.Context) error {
+			p, err := a.compile(c)
+			if err != nil {
+				return err
+			}
+			if c.Bool("live") {
+				if err := a.observe(c, p); err != nil {
+					return err
+				}
+			}
+			return a.print(c, p, func(w io.Writer) { printPlan(w, p) })
+		},
+	}, "file", "pipeline", "release", "source")
+}
+
+func imagesFlag() cli.Flag {
+	return list("images", "`NAME=REFERENCE` puts an image in place of its name; comma-separated or repeated")
+}
+
+func parametersFlag() cli.Flag {
+	return list("parameters", "`KEY=VALUE` deploy parameter; comma-separated or repeated, \\, is a comma")
+}
+
+// observe adds what is live to each stage of p. The manifests are stored first,
+// because the worker that looks reads them there.
+func (a *app) observe(c *cli.Context, p *planned) error {
+	err := a.withStore(c, func(store artifacts) error {
+		for _, stage := range p.Stages {
+			for _, content := range stage.manifests {
+				if _, err := store.Put(c.Context, content); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.connect(c, func(s *server) error {
+		for i := range p.Stages {
+			state, err := look(c.Context, s.targets, p.Stages[i].Plan)
+			if err != nil {
+				return err
+			}
+			p.Stages[i].Live = &state
+		}
+		return nil
+	})
+}
+
+// look observes the target of one plan and compares it with the lane's record.
+func look(ctx context.Context, t targets, p rollout.Plan) (liveState, error) {
+	lane, err := t.Lane(ctx, p.Pipeline, p.Target.Name)
+	if err != nil && rollout.KindOf(err) != rollout.NotFound {
+		return liveState{}, err
+	}
+	seen, err := t.Observe(ctx, p)
+	if err != nil {
+		return liveState{}, err
+	}
+	return standingOf(p, lane, seen), nil
+}

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/serin-dev/serin/artifact"
+	"github.com/serin-dev/serin/pipeline"
+	"github.com/serin-dev/serin/render"
+	"github.com/serin-dev/serin/rollout"
+)
+
+// compile plans and renders what the flags ask for, without a server.
+func (a *app) compile(c *cli.Context) (*planned, error) {
+	config, err := a.load(c)
+	if err != nil {
+		return nil, err
+	}
+	create, packed, source, err := a.sourceRequest(c)
+	if err != nil {
+		return nil, err
+	}
+	create.Source = artifact.Digest(packed)
+	stages, err := pipeline.Compile(config, pipeline.Request{
+		Pipeline: create.Pipeline, Release: create.Release, Parameters: create.Parameters,
+	})
+	if err != nil {
+		return nil, invalid("plan release", err)
+	}
+	p := &planned{
+		Pipeline: create.Pipeline, Release: create.Release, Source: create.Source,
+		Notes: []string{"sizes and scaling are the manifest's own numbers"},
+	}
+	var manifests []render.Manifest
+	for _, s := range stages {
+		s.Plan.Digest = create.Digest()
+		made, err := renderStage(source, s, create.Images)
+		if err != nil {
+			return nil, err
+		}
+		manifests = append(manifests, made...)
+		stage, err := newStage(s, made)
+		if err != nil {
+			return nil, err
+		}
+		p.Stages = append(p.Stages, stage)
+	}
+	if err := render.CheckImages(manifests...); err != nil {
+		return nil, err
+	}
+	return p, p.only(c.String("target"))
+}
+
+// sourceRequest reads what plan and release create have in common: names, images,
+// parameters, and the source, packed and as it is.
+func (a *app) sourceRequest(c *cli.Context) (r rollout.CreateRequest, packed []byte, source fs.FS, err error) {
+	r = rollout.CreateRequest{Pipeline: a.value(c, "pipeline"), Release: named(c.String("release"), a.now())}
+	if r.Images, err = pairs("images", c.StringSlice("images")); err != nil {
+		return r, nil, nil, err
+	}
+	if r.Parameters, err = pairs("parameters", c.StringSlice("parameters")); err != nil {
+		return r, nil, nil, err
+	}
+	folder := c.String("source")
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return r, nil, nil, unreadable(folder, err)
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	if packed, err = render.Pack(root.FS()); err != nil {
+		return r, nil, nil, err
+	}
+	// From here on only what is packed counts: it is what a worker will read.
+	source, err = render.Unpack(packed)
+	return r, packed, source, err
+}
+
+// renderStage makes the manifest of each phase.
+func renderStage(fsys fs.FS, s pipeline.Stage, images map[string]string) ([]render.Manifest, error) {
+	source, err := render.Open(fsys)
+	if err != nil {
+		return nil, err
+	}
+	var out []render.Manifest
+	for _, r := range s.Renders {
+		m, err := source.Render(render.Request{
+			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("target %s, phase %s: %w", s.Target, r.Phase, err)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// newStage completes a stage's plan with what rendering found out.
+func newStage(s pipeline.Stage, manifests []render.Manifest) (plannedStage, error) {
+	out := plannedStage{Target: s.Target, Plan: s.Plan}
+	for i, m := range manifests {
+		ph := &out.Plan.Phases[i]
+		ph.Manifest = artifact.Digest(m.Content)
+		shown := plannedPhase{ID: ph.ID, Begins: begins(out.Plan, i)}
+		for _, o := range m.Objects {
+			shown.Objects = append(shown.Objects, o.String())
+		}
+		if i > 0 {
+			shown.Diff = render.Diff(manifests[i-1].Content, m.Content)
+		}
+		if out.Plan.Target.Runtime == rollout.RuntimeCloudRun {
+			service, problems := render.CheckCloudRun(m, ph.Custom)
+			if len(problems) > 0 {
+				return out, invalid(fmt.Sprintf("target %s, phase %s", s.Target, ph.ID), problems)
+			}
+			out.Plan.CloudRun.Service = service
+		}
+		out.Phases = append(out.Phases, shown)
+		out.manifests = append(out.manifests, m.Content)
+	}
+	return out, nil
+}
+
+// begins says how the phase at index i begins.
+func begins(p rollout.Plan, i int) string {
+	if i == 0 {
+		return "by itself"
+	}
+	before := p.Phases[i-1].ID
+	switch adv := p.Phases[i].Advance; {
+	case adv.Automatic && adv.Wait > 0:
+		return fmt.Sprintf("by itself, %s after %s", span(adv.Wait), before)
+	case adv.Automatic:
+		return "by itself, after " + before
+	}
+	return "on advance, after " + before
+}
+
+// only keeps one target, "" keeps all.
+func (p *planned) only(target string) error {
+	if target == "" {
+		return nil
+	}
+	var known []string
+	for _, s := range p.Stages {
+		known = append(known, s.Target)
+	}
+	i := slices.Index(known, target)
+	if i < 0 {
+		return usage("plan: --target %s: the pipeline has %s", target, strings.Join(known, ", "))
+	}
+	p.Stages = p.Stages[i : i+1]
+	return nil
+}

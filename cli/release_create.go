@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+func (a *app) releaseCreate() *cli.Command {
+	return a.verb(&cli.Command{
+		Name:  "create",
+		Usage: "make a release and send it to its first target",
+		Description: "Packs the source, stores it, and returns once the release is rendered and\n" +
+			"planned. The same request again is the same release; another one under the same\n" +
+			"name is refused. In the name $DATE is today and $TIME is now, in UTC: such a name\n" +
+			"makes a new release each time. With --wait and --output json the rollout is a\n" +
+			"second JSON object.\n\n" +
+			"Examples:\n" +
+			"   serin release create --pipeline shop --release v2 --source . --images app=registry.example/shop:v2\n" +
+			"   serin release create --pipeline shop --release 'shop-$DATE-$TIME' --source deploy --wait --timeout 1h",
+		Flags: slices.Concat([]cli.Flag{
+			pipelineFlag(), text("release", "`NAME` of the release; $DATE and $TIME are filled in"),
+			text("source", "`FOLDER` with the manifests or a skaffold.yaml"), imagesFlag(), parametersFlag(),
+			text("description", "`TEXT` for people, at most 255 characters"), text("by", "`WHO` releases, for the record"),
+			&cli.BoolFlag{Name: "wait", Usage: "wait for the first rollout as rollout wait does", DisableDefaultText: true},
+			timeoutFlag(), outputFlag(), artifactsFlag(),
+		}, connectionFlags()),
+		Action: func(c *cli.Context) error {
+			r, packed, _, err := a.sourceRequest(c)
+			if err != nil {
+				return err
+			}
+			r.Description, r.Actor = c.String("description"), a.value(c, "by")
+			if n := len([]rune(r.Description)); n > 255 {
+				return usage("release create: --description has %d characters, at most 255", n)
+			}
+			err = a.withStore(c, func(store artifacts) error {
+				r.Source, err = store.Put(c.Context, packed)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return a.connect(c, func(s *server) error { return a.created(c, s, r) })
+		},
+	}, "pipeline", "release", "source")
+}
+
+// named fills in $DATE (20060102) and $TIME (150405), in UTC.
+func named(pattern string, now time.Time) string {
+	now = now.UTC()
+	return strings.NewReplacer("$DATE", now.Format("20060102"), "$TIME", now.Format("150405")).Replace(pattern)
+}
+
+// created creates the release and prints it with the name of its first rollout.
+func (a *app) created(c *cli.Context, s *server, r rollout.CreateRequest) error {
+	status, err := s.releases.CreateRelease(c.Context, r)
+	if err != nil {
+		return err
+	}
+	if status.RenderState == rollout.StateFailed {
+		return &rollout.Error{
+			Op: "create release", On: r.Release, Kind: rollout.Failed, Err: errors.New(status.Failure),
+		}
+	}
+	ctx, stop := a.limited(c)
+	defer stop()
+	name, err := a.firstRollout(ctx, s, status, c.Bool("wait"))
+	if err != nil {
+		return err
+	}
+	if len(status.Stages) > 0 {
+		status.Stages[0].Rollout = name
+	}
+	if err := a.print(c, status, func(w io.Writer) { describeRelease(w, status) }); err != nil {
+		return err
+	}
+	if !c.Bool("wait") || name == "" {
+		return nil
+	}
+	return a.wait(ctx, c, s, rolloutName{r.Pipeline, name})
+}
+
+// numbering is how long create waits for the lane to number the first rollout.
+const numbering = 10 * time.Second
+
+// firstRollout returns the name of the rollout to the first target. Unless patient
+// it is "" if the lane does not number it soon, which is no failure: the release
+// exists. It is "" as well for a release without targets.
+func (a *app) firstRollout(ctx context.Context, s *server, status rollout.ReleaseStatus, patient bool) (string, error) {
+	if len(status.Stages) == 0 {
+		return "", nil
+	}
+	first := status.Stages[0]
+	if first.Rollout != "" {
+		return first.Rollout, nil
+	}
+	if patient {
+		return s.releases.WaitRollout(ctx, status.Pipeline, status.Release, first.Target)
+	}
+	soon, stop := context.WithTimeout(ctx, numbering)
+	defer stop()
+	name, err := s.releases.WaitRollout(soon, status.Pipeline, status.Release, first.Target)
+	if rollout.KindOf(err) == rollout.Expired && ctx.Err() == nil {
+		return "", nil
+	}
+	return name, err
+}
+
+func describeRelease(w io.Writer, s rollout.ReleaseStatus) {
+	row(w, "release:", s.Release)
+	row(w, "pipeline:", s.Pipeline)
+	row(w, "digest:", or(s.Digest, "-"))
+	row(w, "rendered:", string(s.RenderState))
+	if s.Failure != "" {
+		row(w, "failure:", s.Failure)
+	}
+	if s.Description != "" {
+		row(w, "description:", s.Description)
+	}
+	row(w, "created:", fmt.Sprintf("%s by %s", stamp(s.Created), or(s.Actor, "-")))
+	if !s.Ended.IsZero() {
+		row(w, "ended:", stamp(s.Ended))
+	}
+	if len(s.Stages) == 0 {
+		return
+	}
+	row(w)
+	row(w, "TARGET", "ROLLOUT", "STATE")
+	for _, st := range s.Stages {
+		row(w, st.Target, or(st.Rollout, "-"), or(string(st.State), "-"))
+	}
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/serin-dev/serin/client"
+	"github.com/serin-dev/serin/rollout"
+)
+
+func (a *app) rolloutDescribe() *cli.Command {
+	return a.verb(&cli.Command{
+		Name:  "describe",
+		Usage: "say where a rollout stands, and what it waits for",
+		Description: "The exit code is 0 whatever the state is; rollout wait has one for each.\n\n" +
+			"Examples:\n" +
+			"   serin rollout describe --pipeline shop --rollout v2-to-prod-0001\n" +
+			"   serin rollout describe --pipeline shop --release v2 --target prod --output json",
+		Flags: slices.Concat(selectFlags(), []cli.Flag{
+			&cli.IntFlag{Name: "events", Value: 10, Usage: "show the last `N` events; JSON has all"}, outputFlag(),
+		}, connectionFlags()),
+		Action: func(c *cli.Context) error {
+			return a.selected(c, func(s *server, n rolloutName) error {
+				r, err := s.rollouts.Rollout(c.Context, n.pipeline, n.name)
+				if err != nil {
+					return err
+				}
+				return a.print(c, r, func(w io.Writer) {
+					d := &description{Writer: w, Rollout: r, now: a.now()}
+					d.all(c.Int("events"))
+				})
+			})
+		},
+	}, "pipeline")
+}
+
+// description writes a rollout as text.
+type description struct {
+	io.Writer
+	client.Rollout
+	now time.Time
+}
+
+func (d *description) all(events int) {
+	d.head()
+	d.phases()
+	d.waiting()
+	d.traffic()
+	d.failures()
+	d.events(events)
+}
+
+func (d *description) head() {
+	row(d, "rollout:", d.Status.Rollout)
+	row(d, "pipeline:", d.Pipeline)
+	row(d, "release:", d.Release+" to "+d.Target)
+	row(d, "digest:", d.Digest)
+	row(d, "state:", string(d.State))
+	row(d, "created:", stamp(d.Created))
+	if !d.Started.IsZero() {
+		row(d, "took:", elapsed(d.Started, d.Ended, d.now))
+	}
+	for _, p := range d.Progress {
+		row(d, "now:", underWay(p, d.now))
+	}
+}
+
+func (d *description) phases() {
+	row(d)
+	row(d, "PHASE", "STATE", "REQUESTED", "OBSERVED", "JOBS", "TOOK")
+	for _, ph := range d.Phases {
+		row(d, ph.ID, string(ph.State), percent(ph.Weight), observed(ph), jobStates(ph.Jobs), elapsed(ph.Started, ph.Ended, d.now))
+	}
+	for _, ph := range d.Phases {
+		if ph.Skip != "" {
+			row(d, fmt.Sprintf("%s was skipped: %s", ph.ID, ph.Skip))
+		}
+	}
+}
+
+// observed never shows as a fact what nobody has read back.
+func observed(ph rollout.PhaseStatus) string {
+	switch {
+	case ph.Custom:
+		return "configured"
+	case ph.Observed != nil:
+		return percent(*ph.Observed)
+	case ph.State == rollout.PhaseSucceeded:
+		return "assumed"
+	}
+	return "-"
+}
+
+func jobStates(jobs []rollout.JobStatus) string {
+	var out []string
+	for _, j := range jobs {
+		if j.State == rollout.JobDisabled {
+			continue
+		}
+		text := string(j.ID) + " " + string(j.State)
+		if j.Run != nil && j.Run.Attempt > 1 {
+			text += fmt.Sprintf(" (attempt %d)", j.Run.Attempt)
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (d *description) waiting() {
+	w := d.Waiting
+	if w == nil {
+		return
+	}
+	row(d)
+	row(d, "waits for:", string(w.For))
+	row(d, "reason:", w.Reason)
+	row(d, "since:", fmt.Sprintf("%s (%s)", stamp(w.Since), span(d.now.Sub(w.Since))))
+	if !w.Until.IsZero() {
+		row(d, "until:", stamp(w.Until))
+	}
+	for _, c := range w.Commands {
+		row(d, "command:", c)
+	}
+}
+
+func (d *description) traffic() {
+	row(d)
+	row(d, "split:", d.Split.String())
+	row(d, "stable:", or(d.Stable, "-"))
+	row(d, "revision:", or(d.Revision, "-"))
+	row(d, "baseline:", or(d.Baseline, "-"))
+	if d.URL != "" {
+		row(d, "url:", d.URL)
+	}
+	if d.Restored {
+		row(d, "restored:", "all traffic is back on the baseline")
+	}
+	if d.Unsettled {
+		row(d, "unsettled:", "a weight or a canary of this release is on the target")
+	}
+}
+
+func (d *description) failures() {
+	if d.Failure != "" {
+		row(d)
+		row(d, "failure:", oneLine(d.Failure))
+	}
+	for _, ph := range d.Phases {
+		for _, j := range ph.Jobs {
+			if j.Run != nil && j.Run.Failure != "" && j.Run.Failure != d.Failure {
+				row(d, "failure:", fmt.Sprintf("%s %s, attempt %d: %s", ph.ID, j.ID, j.Run.Attempt, oneLine(j.Run.Failure)))
+			}
+		}
+	}
+}
+
+func (d *description) events(n int) {
+	events := d.Events[max(0, len(d.Events)-max(n, 0)):]
+	if len(events) == 0 {
+		return
+	}
+	row(d)
+	for _, e := range events {
+		row(d, stamp(e.Time)+"  "+oneLine(e.String()))
+	}
+}
+
+// underWay is one line about what runs now.
+func underWay(p client.Progress, now time.Time) string {
+	out := p.Activity
+	if p.Attempt > 1 {
+		out += fmt.Sprintf(" (attempt %d)", p.Attempt)
+	}
+	if p.Detail != "" {
+		out += ": " + p.Detail
+	}
+	if !p.Since.IsZero() {
+		out += ", for " + span(now.Sub(p.Since))
+	}
+	if p.LastFailure != "" {
+		out += "; last failure: " + p.LastFailure
+	}
+	if !p.NextAttempt.IsZero() {
+		out += "; tries again in " + span(p.NextAttempt.Sub(now))
+	}
+	return oneLine(out)
+}
+
+// oneLine keeps columns and lines as they are meant.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

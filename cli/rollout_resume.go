@@ -1,0 +1,27 @@
+package cli
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+func (a *app) rolloutResume() *cli.Command {
+	return a.act(&cli.Command{
+		Name:  "resume",
+		Usage: "go on after a person has looked",
+		Description: "For a rollout that waits for a person: drift, an inconclusive verdict, or a\n" +
+			"predecessor that stopped after its promotion had begun. The target is observed\n" +
+			"again; if it still differs, the rollout waits again. With --accept what is\n" +
+			"observed is the new baseline.\n\n" +
+			"Examples:\n" +
+			"   serin rollout resume --pipeline shop --rollout v2-to-prod-0001\n" +
+			"   serin rollout resume --pipeline shop --release v2 --target prod --accept",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "accept", Usage: "take what is observed as the new baseline", DisableDefaultText: true},
+		},
+	}, rollout.CommandResume, func(c *cli.Context, q *asked) error {
+		q.command.Accept = c.Bool("accept")
+		return nil
+	})
+}

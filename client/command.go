@@ -1,0 +1,148 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+
+	temporalclient "go.temporal.io/sdk/client"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+// requestKey is the context key of WithRequestID.
+type requestKey struct{}
+
+// WithRequestID names the intent behind the commands that are sent with the
+// returned context. The same command with the same request id is carried out once
+// by a rollout, however often it is sent, and is answered with the first Ack. A
+// caller that may itself run twice, such as an activity, gives one.
+//
+// Without it each call is an intent of its own: it is safe against a network that
+// repeats it, and a second call is judged by the rollout anew, which refuses an
+// advance of a phase that has begun.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// Command sends a command to a rollout and returns once it was accepted, not
+// once its effect is complete: Watch shows that. At most 15 seconds, unless ctx
+// says less; a command that went unanswered may still be carried out.
+//
+// Errors: Invalid for an unknown command or a missing field; Refused, with the
+// reason, when the rollout's state, a policy or its end does not allow it;
+// NotFound; Expired when no worker answers; Unreachable.
+func (c *Client) Command(ctx context.Context, pipeline, name, command string, cmd rollout.Command) (rollout.Ack, error) {
+	if err := check(command, cmd); err != nil {
+		return rollout.Ack{}, err
+	}
+	if err := given(command, "pipeline", pipeline, "rollout", name); err != nil {
+		return rollout.Ack{}, err
+	}
+	nonce, ok := ctx.Value(requestKey{}).(string)
+	if !ok || nonce == "" {
+		nonce = rand.Text()
+	}
+	var ack rollout.Ack
+	id := rollout.RolloutID(pipeline, name)
+	in := onRollout(command, pipeline, name)
+	in.acts = true
+	err := c.do(ctx, in, answerLimit, func(ctx context.Context) error {
+		handle, err := c.asks.UpdateWorkflow(ctx, temporalclient.UpdateWorkflowOptions{
+			WorkflowID: id, UpdateName: command, UpdateID: updateID(command, cmd, nonce), Args: []any{cmd},
+			WaitForStage: temporalclient.WorkflowUpdateStageCompleted,
+		})
+		if err != nil {
+			return err
+		}
+		return handle.Get(ctx, &ack) // a validator's refusal comes from here
+	})
+	if absent(err) {
+		err = c.gone(ctx, in, id, err)
+	}
+	return ack, err
+}
+
+// updateID is what Temporal knows an update by, within one rollout: what is
+// asked, of what, by whom, and the intent.
+func updateID(command string, cmd rollout.Command, nonce string) string {
+	parts := []string{command}
+	for _, p := range []string{cmd.Phase, string(cmd.Job), cmd.Actor} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(append(parts, nonce), "/")
+}
+
+// gone tells a rollout that has ended from one that never was: the server gives
+// both the same error.
+func (c *Client) gone(ctx context.Context, in call, id string, err error) error {
+	missing := err
+	var now view
+	err = c.do(ctx, in, diagnosisLimit, func(ctx context.Context) error {
+		now, err = c.look(ctx, id)
+		return err
+	})
+	switch {
+	case absent(err), err == nil && now.open:
+		return missing
+	case err != nil:
+		return err
+	}
+	return in.fail(rollout.Refused, fmt.Errorf("the rollout has ended %s", now.state), "")
+}
+
+// check refuses what no rollout would accept.
+func check(command string, cmd rollout.Command) error {
+	in := call{op: command}
+	switch command {
+	case rollout.CommandCancel, rollout.CommandResume:
+		return nil
+	case rollout.CommandAdvance:
+		return given(command, "phase", cmd.Phase)
+	case rollout.CommandRetryJob, rollout.CommandIgnoreJob, rollout.CommandTerminate:
+		return given(command, "phase", cmd.Phase, "job", string(cmd.Job))
+	}
+	return in.fail(rollout.Invalid, fmt.Errorf("unknown command, known are %s", strings.Join(commands(), ", ")), "")
+}
+
+func commands() []string {
+	return slices.Sorted(slices.Values([]string{
+		rollout.CommandAdvance, rollout.CommandCancel, rollout.CommandResume,
+		rollout.CommandRetryJob, rollout.CommandIgnoreJob, rollout.CommandTerminate,
+	}))
+}
+
+// Advance lets the phase that waits begin. Phase is mandatory.
+func (c *Client) Advance(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandAdvance, cmd)
+}
+
+// Cancel ends a rollout. Traffic stays where it is, unless Restore is set.
+func (c *Client) Cancel(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandCancel, cmd)
+}
+
+// Resume lets a rollout that waits for a person observe again and go on; with
+// Accept, what it observes becomes its baseline.
+func (c *Client) Resume(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandResume, cmd)
+}
+
+// RetryJob runs a failed job again. Phase and Job are mandatory.
+func (c *Client) RetryJob(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandRetryJob, cmd)
+}
+
+// IgnoreJob goes on as if a failed job had succeeded. Phase and Job are mandatory.
+func (c *Client) IgnoreJob(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandIgnoreJob, cmd)
+}
+
+// TerminateJobRun stops a job that runs; it is FAILED then. Phase and Job are mandatory.
+func (c *Client) TerminateJobRun(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandTerminate, cmd)
+}

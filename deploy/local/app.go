@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/urfave/cli/v2"
+)
+
+// app is what the commands share.
+type app struct {
+	out, err io.Writer
+	log      *slog.Logger
+}
+
+// run runs one command and returns the exit code.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	a := &app{out: out, err: errs, log: slog.New(slog.NewTextHandler(errs, nil))}
+	if err := a.cli().RunContext(ctx, args); err != nil {
+		_, _ = fmt.Fprintln(errs, "serin-local:", err) // nobody is left to tell
+		return 1
+	}
+	return 0
+}
+
+func (a *app) cli() *cli.App {
+	return &cli.App{
+		Name:      "serin-local",
+		Usage:     "Serin's surroundings on one machine: Temporal, its Web UI, artifacts",
+		Writer:    a.out,
+		ErrWriter: a.err,
+		// Without it urfave/cli exits by itself.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return err },
+		Action:         unknownCommand,
+		Commands:       []*cli.Command{a.up()},
+	}
+}
+
+func unknownCommand(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("no command %q: --help lists them", c.Args().First())
+	}
+	return cli.ShowAppHelp(c)
+}
+
+// flagsOnly refuses arguments, because a flag after one would go unread.
+func flagsOnly(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("%s takes flags only, got %q", c.Command.Name, c.Args().Slice())
+	}
+	return nil
+}

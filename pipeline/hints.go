@@ -1,0 +1,122 @@
+package pipeline
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// hint explains keys that people write from other pages or other tools, or
+// returns "".
+func hint(t reflect.Type, path, key string) string {
+	if other := instead(t, key); other != "" {
+		return fmt.Sprintf("unknown key: it is called %s here", other)
+	}
+	if path == "" && key == "spec" {
+		return "unknown key: there is no spec, its keys belong to the top level"
+	}
+	if path == "" && slices.Contains([]string{"name", "labels", "annotations"}, key) {
+		return fmt.Sprintf("unknown key: it belongs to metadata.%s", key)
+	}
+	if path == "" && slices.Contains(outputs(), key) {
+		return "unknown key: the service sets it, remove it"
+	}
+	if where := home(key); where != "" {
+		return fmt.Sprintf("unknown key; %s belongs to %s", key, where)
+	}
+	return ""
+}
+
+// outputs are keys of the API that only the service sets.
+func outputs() []string {
+	return []string{
+		"uid", "etag", "createTime", "updateTime", "condition", "targetId", "customTargetTypeId",
+	}
+}
+
+// instead is today's name of a key of t that is known under another name
+// elsewhere, or "".
+func instead(t reflect.Type, key string) string {
+	var names map[string]string
+	switch t {
+	case reflect.TypeFor[PhaseConfig]():
+		names = map[string]string{"name": "phaseId", "id": "phaseId", "percent": "percentage", "weight": "percentage"}
+	case reflect.TypeFor[CanaryDeployment]():
+		names = map[string]string{"percentage": "percentages", "steps": "percentages", "weights": "percentages"}
+	case reflect.TypeFor[OneTimeWindow]():
+		names = map[string]string{"startDate": "start", "startTime": "start", "endDate": "end", "endTime": "end"}
+	case reflect.TypeFor[RolloutRestriction]():
+		names = map[string]string{"name": "id"}
+	case reflect.TypeFor[Target]():
+		names = map[string]string{"cloudRun": "run"}
+	}
+	return names[key]
+}
+
+// home is where a key belongs that people put one level too high or too low.
+func home(key string) string {
+	switch key {
+	case "automaticTrafficControl", "canaryRevisionTags", "priorRevisionTags", "stableRevisionTags":
+		return "canary.runtimeConfig.cloudRun"
+	case "runtimeConfig", "onFailure", "customCanaryDeployment", "canaryDeployment":
+		return "strategy.canary"
+	case "phaseConfigs":
+		return "canary.customCanaryDeployment"
+	case "percentages":
+		return "canary.canaryDeployment"
+	case "gatewayServiceMesh", "serviceNetworking":
+		return "canary.runtimeConfig.kubernetes"
+	case "stages":
+		return "serialPipeline"
+	}
+	return ""
+}
+
+// oneOf says that word is none of known, or "".
+func oneOf(word string, known []string) string {
+	if slices.Contains(known, word) {
+		return ""
+	}
+	text := fmt.Sprintf("is %q, want one of %s", word, strings.Join(known, ", "))
+	if near := nearest(word, known); near != "" {
+		text += fmt.Sprintf(": did you mean %s?", near)
+	}
+	return text
+}
+
+// nearest is the one of known that word most likely means, or "".
+func nearest(word string, known []string) string {
+	best, distance := "", 1+max(1, len(word)/3)
+	for _, k := range known {
+		if n := edits(strings.ToLower(word), strings.ToLower(k), distance); n < distance {
+			best, distance = k, n
+		}
+	}
+	return best
+}
+
+// edits counts the insertions, deletions and replacements that turn a into b;
+// it may stop counting at limit.
+func edits(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

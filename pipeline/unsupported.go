@@ -1,0 +1,144 @@
+package pipeline
+
+// unsupported names everything in the config of p that is legal but that this
+// build cannot execute. c holds only what matters to p.
+func (c *Config) unsupported(p *DeliveryPipeline) Problems {
+	var out Problems
+	stages := p.at(&out).key("serialPipeline").key("stages")
+	for i, s := range p.SerialPipeline.Stages {
+		if s.Strategy != nil {
+			s.Strategy.unsupported(stages.item(i).key("strategy"))
+		}
+	}
+	for _, t := range c.Targets {
+		t.unsupported(t.at(&out))
+	}
+	for _, a := range c.Automations {
+		if !a.Suspended && c.selects(a.Selector.Targets) {
+			a.at(&out).cannot("automation %s, which selects targets of pipeline %s: set suspended to true", a.Metadata.Name, p.Metadata.Name)
+		}
+	}
+	for _, d := range c.Policies {
+		if !d.Suspended && c.restricts(p, d) {
+			d.at(&out).cannot("deploy policy %s, which selects pipeline %s: set suspended to true", d.Metadata.Name, p.Metadata.Name)
+		}
+	}
+	return out
+}
+
+// cannot reports what this build cannot execute.
+func (j *judge) cannot(format string, args ...any) {
+	j.bad("this build cannot execute "+format, args...)
+}
+
+func (s *Strategy) unsupported(at *judge) {
+	s.eachJobs(at, func(j Jobs, at *judge) {
+		for _, u := range j.usages() {
+			at.key(u.key).cannot("%s jobs", jobName(u.key))
+		}
+	})
+	if s.Canary != nil {
+		s.Canary.unsupported(at.key("canary"))
+	}
+}
+
+func jobName(key string) string {
+	if key == "verifyConfig" {
+		return "verify"
+	}
+	return key
+}
+
+func (c *Canary) unsupported(at *judge) {
+	if r := c.RuntimeConfig; r != nil {
+		config := at.key("runtimeConfig")
+		if r.Kubernetes != nil {
+			config.key("kubernetes").cannot("a canary on kubernetes, only on cloudRun")
+		}
+		if r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl {
+			r.CloudRun.unusedTags(config.key("cloudRun"))
+		}
+	}
+	const sizing = "replicas"
+	if d := c.CanaryDeployment; d != nil && d.Replicas != nil {
+		at.key("canaryDeployment").key(sizing).cannot(sizing)
+	}
+	if d := c.CustomCanaryDeployment; d != nil {
+		for i, p := range d.PhaseConfigs {
+			if p.Replicas != nil {
+				at.key("customCanaryDeployment").key("phaseConfigs").item(i).key(sizing).cannot(sizing)
+			}
+		}
+	}
+}
+
+// unusedTags reports tags that nothing would set.
+func (r *CloudRunConfig) unusedTags(at *judge) {
+	for _, l := range r.tagLists() {
+		if len(l.tags) > 0 {
+			at.key(l.name).cannot("%s without automaticTrafficControl: set tags in the manifest's traffic", l.name)
+		}
+	}
+}
+
+func (t *Target) unsupported(at *judge) {
+	if runtime := t.Runtime(); runtime != "run" {
+		at.key(runtime).cannot("rollouts to %s, only to run", runtime)
+	}
+	if t.RequireApproval {
+		at.key("requireApproval").cannot("approvals")
+	}
+	if len(t.AssociatedEntities) > 0 {
+		at.key("associatedEntities").cannot("associatedEntities")
+	}
+	for i, e := range t.ExecutionConfigs {
+		e.unsupported(at.key("executionConfigs").item(i))
+	}
+}
+
+func (e ExecutionConfig) unsupported(at *judge) {
+	inPool := e.DefaultPool != nil && *e.DefaultPool != DefaultPool{}
+	for _, c := range []choice{
+		{"workerPool", e.WorkerPool != ""},
+		{"defaultPool", inPool},
+		{"privatePool", e.PrivatePool != nil},
+		{"serviceAccount", e.ServiceAccount != ""},
+		{"artifactStorage", e.ArtifactStorage != ""},
+		{"executionTimeout", e.ExecutionTimeout != nil},
+		{"verbose", e.Verbose},
+	} {
+		if c.given {
+			at.key(c.name).cannot("jobs with their own %s", c.name)
+		}
+	}
+}
+
+// selects reports whether one of the attributes matches a target of c.
+func (c *Config) selects(attributes []Attributes) bool {
+	for _, t := range c.Targets {
+		for _, a := range attributes {
+			if a.match(&t.Envelope) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// restricts reports whether d matches p together with one of its targets.
+func (c *Config) restricts(p *DeliveryPipeline, d *DeployPolicy) bool {
+	for _, s := range d.Selectors {
+		if s.DeliveryPipeline != nil && !s.DeliveryPipeline.match(&p.Envelope) {
+			continue
+		}
+		if s.Target == nil || c.selects([]Attributes{*s.Target}) {
+			return true
+		}
+	}
+	return false
+}
+
+// match reports whether a selects e: by id, by labels, or by both if both are given.
+func (a Attributes) match(e *Envelope) bool {
+	return (a.ID == "" || a.ID == "*" || a.ID == e.Metadata.Name) && hasLabels(e.Metadata.Labels, a.Labels)
+}

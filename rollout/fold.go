@@ -1,0 +1,246 @@
+package rollout
+
+import "time"
+
+// Apply folds e into s and numbers it. It never fails: an event about a phase or
+// a job that the plan does not have changes only the list of events.
+func (s *Status) Apply(e Event) {
+	e.Seq = 1
+	if n := len(s.Events); n > 0 {
+		e.Seq = s.Events[n-1].Seq + 1
+	}
+	s.Events = append(s.Events, e)
+	if n := len(s.Events); n > maxEvents {
+		s.Events = append([]Event(nil), s.Events[n-maxEvents:]...)
+	}
+	if change := folds()[e.Kind]; change != nil {
+		change(s, e)
+	}
+}
+
+// folds says what each kind of event changes. A refused command changes nothing.
+func folds() map[EventKind]func(*Status, Event) {
+	return map[EventKind]func(*Status, Event){
+		EventCreated:    func(s *Status, e Event) { s.Created, s.Waiting = e.Time, e.Waiting },
+		EventGranted:    (*Status).granted,
+		EventWaiting:    (*Status).wait,
+		EventAdvanced:   func(s *Status, _ Event) { s.Waiting = nil },
+		EventResumed:    func(s *Status, _ Event) { s.Waiting = nil },
+		EventCancelling: func(s *Status, _ Event) { s.State, s.Waiting = StateCancelling, nil },
+		EventFailed: func(s *Status, e Event) { // the time of end stays until a retry is granted the lane
+			s.State, s.Waiting, s.Ended = StateFailed, nil, e.Time
+		},
+		EventEnded: (*Status).ended,
+
+		EventBaseline: func(s *Status, e Event) { s.Split, s.Baseline, s.URL = e.Split, e.Digest, e.URL },
+		EventSettled:  func(s *Status, e Event) { s.Split, s.Stable = e.Split, e.Revision },
+		EventSkipped:  (*Status).skip,
+		EventShifted:  (*Status).shift,
+		EventRestored: func(s *Status, e Event) {
+			s.Split, s.Restored, s.Unsettled, s.Weight = e.Split, true, false, new(Weight)
+		},
+		EventRestoreFailed: func(s *Status, e Event) { s.Failure += "; restore: " + e.Note },
+
+		EventJobStarted:    (*Status).jobStarted,
+		EventJobSucceeded:  (*Status).jobSucceeded,
+		EventTerminating:   func(s *Status, e Event) { s.Job(e.Phase, e.Job).endRun(RunTerminating, "") },
+		EventJobFailed:     func(s *Status, e Event) { s.jobFailed(e, RunFailed) },
+		EventJobTerminated: func(s *Status, e Event) { s.jobFailed(e, RunTerminated) },
+		EventRetried:       (*Status).retried,
+		EventIgnored:       (*Status).ignored,
+		EventRefused:       func(*Status, Event) {},
+	}
+}
+
+func (s *Status) granted(e Event) {
+	s.Waiting, s.Failure, s.Ended = nil, "", time.Time{}
+	if s.State != StateCancelling {
+		s.State = StateInProgress
+	}
+	if s.Started.IsZero() {
+		s.Started = e.Time
+	}
+}
+
+func (s *Status) wait(e Event) {
+	s.Waiting = e.Waiting
+	if e.Waiting != nil && e.Waiting.For == WaitLane && s.State != StateCancelling {
+		s.State = StatePending
+	}
+}
+
+func (s *Status) ended(e Event) {
+	s.State, s.Waiting, s.Ended = e.State, nil, e.Time
+	if e.State == StateCancelled {
+		s.abortPhases(0, e.Time)
+	}
+}
+
+func (s *Status) skip(e Event) {
+	ph, _ := s.Phase(e.Phase)
+	if ph == nil {
+		return
+	}
+	ph.State, ph.Skip = PhaseSkipped, e.Note
+	for i := range ph.Jobs {
+		if ph.Jobs[i].State == JobPending {
+			ph.Jobs[i].State, ph.Jobs[i].Skip = JobSkipped, e.Note
+		}
+	}
+}
+
+// shift records what the platform accepted. Until the release is promoted, any
+// share of it is something that the next rollout has to settle.
+func (s *Status) shift(e Event) {
+	s.Weight, s.Split, s.Revision = e.Weight, e.Split, e.Revision
+	if e.URL != "" {
+		s.URL = e.URL
+	}
+	ph, _ := s.Phase(e.Phase)
+	if ph == nil {
+		return
+	}
+	if !ph.Custom {
+		w := e.Split.Of(e.Revision)
+		ph.Observed = &w
+	}
+	s.Unsettled, s.Restored = ph.ID != StablePhase, false
+}
+
+func (s *Status) jobStarted(e Event) {
+	ph, _ := s.Phase(e.Phase)
+	job := s.Job(e.Phase, e.Job)
+	if job == nil {
+		return
+	}
+	s.Waiting = nil
+	job.State, job.Started, job.Ended = JobInProgress, e.Time, time.Time{}
+	job.Run = &JobRun{Attempt: e.Attempt, State: RunInProgress}
+	if ph.State != PhaseInProgress {
+		ph.State, ph.Started, ph.Ended = PhaseInProgress, e.Time, time.Time{}
+	}
+	// From here on the platform may hold a revision, a tag or a weight of ours.
+	s.Unsettled = true
+	s.PromotionBegun = s.PromotionBegun || ph.ID == StablePhase
+}
+
+func (s *Status) jobSucceeded(e Event) {
+	ph, _ := s.Phase(e.Phase)
+	job := s.Job(e.Phase, e.Job)
+	if job == nil {
+		return
+	}
+	s.Waiting = nil
+	job.State, job.Ended = JobSucceeded, e.Time
+	job.endRun(RunSucceeded, "")
+	s.finish(ph, e.Time)
+}
+
+// jobFailed lets a failure run on: later jobs of the phase and later phases are
+// ABORTED, the phase FAILED. The rollout is FAILED once onFailure has been done.
+func (s *Status) jobFailed(e Event, run RunState) {
+	ph, i := s.Phase(e.Phase)
+	job := s.Job(e.Phase, e.Job)
+	if job == nil {
+		return
+	}
+	job.State, job.Ended = JobFailed, e.Time
+	job.endRun(run, e.Note)
+	ph.State, ph.Ended = PhaseFailed, e.Time
+	ph.abort()
+	s.abortPhases(i+1, e.Time)
+	s.Waiting, s.Failure = nil, e.Note
+}
+
+func (s *Status) retried(e Event) {
+	ph, i := s.Phase(e.Phase)
+	job := s.Job(e.Phase, e.Job)
+	if job == nil {
+		return
+	}
+	s.revive(i)
+	job.State = JobPending
+	if s.Restored { // nothing of the phase is left on the platform
+		ph.reset()
+	}
+}
+
+func (s *Status) ignored(e Event) {
+	ph, i := s.Phase(e.Phase)
+	job := s.Job(e.Phase, e.Job)
+	if job == nil {
+		return
+	}
+	s.revive(i)
+	job.State = JobIgnored
+	s.finish(ph, e.Time)
+}
+
+// finish makes a phase SUCCEEDED once each of its jobs is done.
+func (s *Status) finish(ph *PhaseStatus, now time.Time) {
+	for _, j := range ph.Jobs {
+		switch j.State {
+		case JobSucceeded, JobIgnored, JobSkipped, JobDisabled:
+		case JobPending, JobInProgress, JobFailed, JobAborted:
+			return
+		}
+	}
+	ph.State, ph.Ended = PhaseSucceeded, now
+}
+
+// abortPhases aborts every phase from index i on that has not ended.
+func (s *Status) abortPhases(i int, now time.Time) {
+	for ; i < len(s.Phases); i++ {
+		ph := &s.Phases[i]
+		if ph.State == PhasePending || ph.State == PhaseInProgress {
+			ph.State, ph.Ended = PhaseAborted, now
+			ph.abort()
+		}
+	}
+}
+
+// revive makes the failed phase i and what was aborted because of it PENDING again.
+func (s *Status) revive(i int) {
+	for ; i < len(s.Phases); i++ {
+		ph := &s.Phases[i]
+		if ph.State != PhaseFailed && ph.State != PhaseAborted {
+			continue
+		}
+		ph.State, ph.Ended = PhasePending, time.Time{}
+		for k := range ph.Jobs {
+			if ph.Jobs[k].State == JobAborted {
+				ph.Jobs[k].State = JobPending
+			}
+		}
+	}
+}
+
+// abort aborts the jobs that have not ended. One in progress is there only when the
+// rollout was cancelled while a person was asked.
+func (ph *PhaseStatus) abort() {
+	for k := range ph.Jobs {
+		j := &ph.Jobs[k]
+		switch j.State {
+		case JobInProgress:
+			j.endRun(RunTerminated, "")
+			j.State = JobAborted
+		case JobPending:
+			j.State = JobAborted
+		case JobDisabled, JobSucceeded, JobFailed, JobAborted, JobSkipped, JobIgnored:
+		}
+	}
+}
+
+func (ph *PhaseStatus) reset() {
+	for k := range ph.Jobs {
+		if ph.Jobs[k].State != JobDisabled {
+			ph.Jobs[k].State = JobPending
+		}
+	}
+}
+
+func (j *JobStatus) endRun(state RunState, failure string) {
+	if j != nil && j.Run != nil {
+		j.Run.State, j.Run.Failure = state, failure
+	}
+}

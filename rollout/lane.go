@@ -1,0 +1,129 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+)
+
+// Start is the input of a Rollout.
+type Start struct {
+	Rollout  string `json:"rollout"`
+	Plan     Plan   `json:"plan"`
+	Document string `json:"document"`
+	Actor    string `json:"actor,omitempty"`
+}
+
+// Enqueue asks a lane for a rollout. It is repeated until the lane has it, and
+// known by Release and Seq.
+type Enqueue struct {
+	Seq      int    `json:"seq"`
+	Plan     Plan   `json:"plan"`
+	Document string `json:"document"` // the release's document in the artifact store
+	Actor    string `json:"actor,omitempty"`
+}
+
+// Acquire asks for the lane again: a retry, an ignore or a restore of a FAILED rollout.
+type Acquire struct {
+	Rollout string `json:"rollout"`
+	Seq     int    `json:"seq"`
+}
+
+// Grant gives a rollout the lane, with what the lane has recorded.
+type Grant struct {
+	Seq         int     `json:"seq"`
+	First       bool    `json:"first,omitempty"`       // no rollout has SUCCEEDED here yet
+	Predecessor *Record `json:"predecessor,omitempty"` // the rollout that wrote last; nil before the first
+}
+
+// Close tells a FAILED rollout that a newer one has started on its lane.
+type Close struct {
+	Seq int    `json:"seq"`
+	By  string `json:"by"` // the newer rollout
+}
+
+// Report tells a lane where a rollout stands: once when promotion begins, and at
+// every end.
+type Report struct {
+	Rollout string `json:"rollout"`
+	Seq     int    `json:"seq"`
+	Record  Record `json:"record"`
+}
+
+// Follow tells a release where its rollout stands.
+type Follow struct {
+	Seq     int    `json:"seq"`
+	Target  string `json:"target"`
+	Rollout string `json:"rollout"`
+	State   State  `json:"state"`
+}
+
+// Record is what a lane keeps of one rollout, for as long as it may be needed to
+// go back to.
+type Record struct {
+	Rollout  string `json:"rollout"`
+	Release  string `json:"release"`
+	Digest   string `json:"digest"`
+	Document string `json:"document"` // the release's document, never collected
+	State    State  `json:"state"`
+
+	Revision       string `json:"revision,omitempty"` // what the platform calls the release
+	Stable         string `json:"stable,omitempty"`   // the revision that was stable when it started
+	Mark           Mark   `json:"mark"`               // what its last write left behind
+	PromotionBegun bool   `json:"promotionBegun,omitempty"`
+	Unsettled      bool   `json:"unsettled,omitempty"`
+	Failure        string `json:"failure,omitempty"`
+
+	Actor   string    `json:"actor,omitempty"`
+	Created time.Time `json:"created"`
+	Ended   time.Time `json:"ended,omitzero"`
+
+	Enqueued int  `json:"enqueued"`         // sequence number of the release's message
+	Heard    int  `json:"heard,omitempty"`  // highest sequence number heard from the rollout
+	Closed   bool `json:"closed,omitempty"` // FAILED and told that a newer one has started
+}
+
+// KeptRecords is how many rollouts a lane lists, besides those it must remember.
+const KeptRecords = 20
+
+// LaneStatus is the record of one pipeline on one target, and all of a lane's
+// state: it goes through continue-as-new unchanged.
+type LaneStatus struct {
+	Pipeline string `json:"pipeline"`
+	Target   string `json:"target"`
+
+	Holder    string   `json:"holder,omitempty"`    // the rollout that has the lane
+	Queue     []string `json:"queue,omitempty"`     // PENDING rollouts, next first
+	Succeeded []Record `json:"succeeded,omitempty"` // the two newest, newest first; the first one is stable
+	Last      *Record  `json:"last,omitempty"`      // the rollout that wrote last
+	Records   []Record `json:"records,omitempty"`   // the last 20 and every open one, newest first
+
+	Sent int `json:"sent"` // sequence number of the last message sent
+}
+
+// Stable returns the newest rollout that SUCCEEDED, or nil.
+func (s *LaneStatus) Stable() *Record {
+	if len(s.Succeeded) == 0 {
+		return nil
+	}
+	r := s.Succeeded[0]
+	return &r
+}
+
+// Record returns the record of the named rollout, or nil.
+func (s *LaneStatus) Record(name string) *Record {
+	i := slices.IndexFunc(s.Records, func(r Record) bool { return r.Rollout == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.Records[i]
+}
+
+// Number returns the first number that no kept rollout of the release has. An older
+// one may have it: whoever starts a rollout asks Temporal and counts on.
+func (s *LaneStatus) Number(release string) int {
+	n := 1
+	for s.Record(Name(release, s.Target, n)) != nil {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,119 @@
+package rollout
+
+import "time"
+
+// The API versions of the user's YAML. They decide defaults, never abilities.
+const (
+	APIVersionGoogle = "deploy.cloud.google.com/v1"
+	APIVersionSerin  = "serin.dev/v1"
+)
+
+// DefaultTaskQueue is the task queue of a target that names none, and of every workflow.
+const DefaultTaskQueue = "serin"
+
+// StablePhase is the id of the last phase of every plan.
+const StablePhase = "stable"
+
+// Weight is the share of all requests that the release receives, in whole
+// percent from 0 to 100. Its zero value is a real weight: no requests.
+type Weight int
+
+// Valid reports whether w is from 0 to 100.
+func (w Weight) Valid() bool { return w >= 0 && w <= 100 }
+
+// Plan is everything that one rollout of one release to one target will do. It is
+// complete: a rollout looks nothing up later, so no edit of a pipeline changes
+// a release that exists. Under 8 KB for 20 phases.
+type Plan struct {
+	APIVersion string    `json:"apiVersion"`
+	Pipeline   string    `json:"pipeline"`
+	Release    string    `json:"release"`
+	Digest     string    `json:"digest"` // of the release's request, "sha256:<hex>"; what a person approves
+	Target     Target    `json:"target"`
+	OnFailure  OnFailure `json:"onFailure"`
+	Phases     []Phase   `json:"phases"` // in order; the last one is "stable" with weight 100
+	CloudRun   *CloudRun `json:"cloudRun,omitempty"`
+}
+
+// Phase returns the phase with the given id and its index, or index -1.
+func (p Plan) Phase(id string) (Phase, int) {
+	for i, ph := range p.Phases {
+		if ph.ID == id {
+			return ph, i
+		}
+	}
+	return Phase{}, -1
+}
+
+// Runtime names a kind of platform.
+type Runtime string
+
+// The runtimes.
+const (
+	RuntimeCloudRun   Runtime = "cloudRun"
+	RuntimeKubernetes Runtime = "kubernetes"
+)
+
+// Target is where a rollout goes, frozen when the release was made.
+type Target struct {
+	Name      string  `json:"name"`
+	Runtime   Runtime `json:"runtime"`
+	TaskQueue string  `json:"taskQueue"`          // the queue whose workers hold the credentials; never empty in a plan
+	Location  string  `json:"location,omitempty"` // Cloud Run: "projects/P/locations/L"
+	Endpoint  string  `json:"endpoint,omitempty"` // Cloud Run: root of the API; "" is Google's
+}
+
+// OnFailure says what happens to traffic when a phase before promotion fails.
+type OnFailure string
+
+// The choices of OnFailure.
+const (
+	OnFailureRestore OnFailure = "restore" // all traffic back to the baseline; default of serin.dev/v1
+	OnFailureHold    OnFailure = "hold"    // traffic stays; default of deploy.cloud.google.com/v1
+)
+
+// Phase is one step of a plan.
+type Phase struct {
+	ID       string  `json:"id"`
+	Weight   Weight  `json:"weight"`
+	Custom   bool    `json:"custom,omitempty"` // the manifest's own traffic stanza decides; Weight is configured, never observed
+	Manifest string  `json:"manifest"`         // digest of the rendered manifest
+	Advance  Advance `json:"advance"`          // how the phase begins; the first phase begins by itself
+	Jobs     []Job   `json:"jobs"`             // in order of execution
+}
+
+// Promotion reports whether the phase makes the release stable.
+func (p Phase) Promotion() bool { return p.ID == StablePhase }
+
+// Advance says how a phase begins once the one before is done.
+type Advance struct {
+	Automatic bool          `json:"automatic,omitempty"`
+	Wait      time.Duration `json:"wait,omitempty"` // before an automatic advance, in nanoseconds
+}
+
+// JobKind is what a job does. There is at most one job of each kind in a phase,
+// and its id is its kind.
+type JobKind string
+
+// The kinds of jobs, in their order within a phase.
+const (
+	JobPredeploy  JobKind = "predeploy"
+	JobDeploy     JobKind = "deploy"
+	JobVerify     JobKind = "verify"
+	JobAnalysis   JobKind = "analysis"
+	JobPostdeploy JobKind = "postdeploy"
+)
+
+// Job is one job of a phase.
+type Job struct {
+	ID       JobKind `json:"id"`
+	Disabled bool    `json:"disabled,omitempty"` // listed, because Cloud Deploy lists it, but not configured
+}
+
+// CloudRun names what a rollout touches on Cloud Run.
+type CloudRun struct {
+	Service    string   `json:"service"` // short name, from the manifest
+	CanaryTags []string `json:"canaryTags,omitempty"`
+	PriorTags  []string `json:"priorTags,omitempty"`
+	StableTags []string `json:"stableTags,omitempty"`
+}

@@ -1,0 +1,136 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+// permitTimeout is how long the question whether a command is permitted may take.
+const permitTimeout = 10 * time.Second
+
+// checkAdvance holds gcloud's rules: the rollout is IN_PROGRESS, a phase is PENDING, it is
+// not the first, the one before is done, and the command names exactly that phase,
+// so that a second press never skips one ahead.
+func checkAdvance(r *run, c rollout.Command) error {
+	if c.Phase == "" {
+		return errors.New("phase is missing: name the phase that may begin")
+	}
+	if s := r.status.State; s != rollout.StateInProgress {
+		return fmt.Errorf("the rollout is %s, not IN_PROGRESS", s)
+	}
+	if ph, _ := r.status.Phase(c.Phase); ph.State != rollout.PhasePending {
+		return fmt.Errorf("%s is %s already", ph.ID, ph.State)
+	}
+	next, i := r.status.NextPhase()
+	if next == nil {
+		return errors.New("no phase is PENDING")
+	}
+	if i == 0 {
+		return fmt.Errorf("%s is the first phase, which begins by itself", next.ID)
+	}
+	if before := r.status.Phases[i-1]; !before.State.Done() {
+		return fmt.Errorf("%s is %s, not SUCCEEDED or SKIPPED", before.ID, before.State)
+	}
+	if c.Phase != next.ID {
+		return fmt.Errorf("%s comes before %s: no phase is passed over", next.ID, c.Phase)
+	}
+	if r.advance == next.ID || r.cancel != nil || !r.prepared {
+		return fmt.Errorf("%s is not waiting for an advance", next.ID)
+	}
+	return nil
+}
+
+func doAdvance(r *run, ctx workflow.Context, c rollout.Command) {
+	r.advance = c.Phase
+	r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: c.Phase, Actor: c.Actor, Reason: c.Reason})
+}
+
+func checkCancel(r *run, c rollout.Command) error {
+	switch s := r.status.State; {
+	case s.Final() || r.closed != nil:
+		return fmt.Errorf("the rollout has ended %s", s)
+	case r.cancel != nil:
+		return errors.New("the rollout is CANCELLING already")
+	case c.Restore && r.status.PromotionBegun:
+		return errors.New("promotion has begun: from there on only a new rollout moves traffic back")
+	}
+	return nil
+}
+
+func doCancel(r *run, ctx workflow.Context, c rollout.Command) {
+	r.cancel = &c
+	note := ""
+	if c.Restore {
+		note = "restore"
+	}
+	r.record(ctx, rollout.Event{Kind: rollout.EventCancelling, Actor: c.Actor, Reason: c.Reason, Note: note})
+}
+
+func checkResume(r *run, _ rollout.Command) error {
+	if w := r.status.Waiting; w == nil || w.For != rollout.WaitPerson || r.resume != nil {
+		return errors.New("the rollout does not wait for a person")
+	}
+	return nil
+}
+
+func doResume(r *run, ctx workflow.Context, c rollout.Command) {
+	r.resume = &c
+	note := ""
+	if c.Accept {
+		note = "accepted what is observed"
+	}
+	r.record(ctx, rollout.Event{Kind: rollout.EventResumed, Actor: c.Actor, Reason: c.Reason, Note: note})
+}
+
+func checkRevive(r *run, c rollout.Command) error {
+	if c.Phase == "" || c.Job == "" {
+		return errors.New("phase and job are both needed")
+	}
+	job := r.status.Job(c.Phase, c.Job)
+	switch {
+	case job == nil:
+		return fmt.Errorf("%s has no job %q", c.Phase, c.Job)
+	case job.State != rollout.JobFailed:
+		return fmt.Errorf("job %s of %s is %s, not FAILED", c.Job, c.Phase, job.State)
+	case r.closed != nil:
+		return fmt.Errorf("%s has started since: make a new rollout", r.closed.By)
+	case r.status.State != rollout.StateFailed:
+		return fmt.Errorf("the rollout is still %s: try again when it is FAILED", r.status.State)
+	case r.revive != nil || r.cancel != nil:
+		return errors.New("another command is being carried out")
+	case job.Run != nil && job.Run.Attempt >= maxAttempts:
+		return fmt.Errorf("it has had %d attempts: make a new rollout", maxAttempts)
+	}
+	return nil
+}
+
+func doRetry(r *run, _ workflow.Context, c rollout.Command) {
+	r.revive = &rollout.Event{Kind: rollout.EventRetried, Phase: c.Phase, Job: c.Job, Actor: c.Actor, Reason: c.Reason}
+}
+
+func doIgnore(r *run, _ workflow.Context, c rollout.Command) {
+	r.revive = &rollout.Event{Kind: rollout.EventIgnored, Phase: c.Phase, Job: c.Job, Actor: c.Actor, Reason: c.Reason}
+}
+
+func checkTerminate(r *run, c rollout.Command) error {
+	if c.Phase == "" || c.Job == "" {
+		return errors.New("phase and job are both needed")
+	}
+	job := r.status.Job(c.Phase, c.Job)
+	if job == nil || job.Run == nil || job.Run.State != rollout.RunInProgress || r.stop == nil {
+		return fmt.Errorf("job %s of %s has no job run in progress", c.Job, c.Phase)
+	}
+	return nil
+}
+
+func doTerminate(r *run, ctx workflow.Context, c rollout.Command) {
+	r.record(ctx, rollout.Event{
+		Kind: rollout.EventTerminating, Phase: c.Phase, Job: c.Job, Actor: c.Actor, Reason: c.Reason,
+	})
+	r.stop()
+}

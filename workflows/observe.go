@@ -1,0 +1,24 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/rollout"
+)
+
+// Observe looks once at the target of a plan: what serves there now.
+func Observe(ctx workflow.Context, p rollout.Plan) (rollout.Observed, error) {
+	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              p.Target.TaskQueue,
+		ScheduleToCloseTimeout: time.Minute,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 3},
+		Summary:                "observe " + p.Target.Name,
+	})
+	var res activities.StepResult
+	err := workflow.ExecuteActivity(actx, steps.Observe, activities.StepRequest{Work: workOf(p, p.Phases[0])}).Get(actx, &res)
+	return res.Observed, err
+}
