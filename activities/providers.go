@@ -36,8 +36,9 @@ type Observer interface {
 	// Changed blocks until Observe may return something else than since, or ctx
 	// ends. It may return early, never late without end.
 	Changed(ctx context.Context, w Work, since rollout.Observed) error
-	// Next returns the split that SetWeight would write for w, from w and its manifest
-	// alone. An empty split means that w.Stable is "" and Weight is 0.
+	// Next returns the split that SetWeight would write for w: from w, its manifest, and
+	// the name that the release's revision has or will have. An empty split means that
+	// w.Stable is "" and Weight is 0.
 	Next(ctx context.Context, w Work) (rollout.Split, error)
 	// Record returns the live spec of every object that a rollout may change, as
 	// JSON without secrets; nil where nothing exists.

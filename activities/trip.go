@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/serin-dev/serin/rollout"
 )
+
+// writeAgain is how long a write that the platform did not take is left alone.
+const writeAgain = 5 * time.Second
 
 // trip is one run of a step: what it is about, and what was seen last.
 type trip struct {
@@ -36,7 +40,7 @@ func (t *trip) check(ctx context.Context) error {
 		return err
 	}
 	if what := rollout.Drifted(t.seen, t.last, next); what != "" {
-		return &rollout.Error{Op: "check for drift on", On: t.w.Target.Name, Kind: rollout.Drift, Err: errors.New(what)}
+		return t.drift(what)
 	}
 	return nil
 }
@@ -44,18 +48,45 @@ func (t *trip) check(ctx context.Context) error {
 // ready reports whether the phase's revision may receive what the phase gives it.
 func (t *trip) ready() bool { return t.seen.Ready && t.seen.Settled }
 
-// shift writes the split and waits until the platform has accepted it.
+// shift writes the split and waits until the platform has accepted it. A platform
+// that has settled on another split did not take the write, or somebody wrote after
+// us: the first is tried again, the second is drift.
 func (t *trip) shift(ctx context.Context, write func(context.Context, Work) error) error {
 	next, err := t.p.Next(ctx, t.w)
 	if err != nil {
 		return err
 	}
-	if err := write(ctx, t.w); err != nil {
+	for {
+		if err := write(ctx, t.w); err != nil {
+			return err
+		}
+		if err := t.wait(ctx, fmt.Sprintf("the platform to accept %s", next), func() bool { return t.seen.Settled }); err != nil {
+			return err
+		}
+		if t.seen.Split.SameTraffic(next) {
+			return nil
+		}
+		if what := rollout.Drifted(t.seen, rollout.Mark{Split: t.last.Split}, next); what != "" {
+			return t.drift(what)
+		}
+		if err := t.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits for a change, and a little while where there is none.
+func (t *trip) pause(ctx context.Context) error {
+	brief, stop := context.WithTimeout(ctx, writeAgain)
+	defer stop()
+	if err := t.p.Changed(brief, t.w, t.seen); err != nil && brief.Err() == nil {
 		return err
 	}
-	return t.wait(ctx, fmt.Sprintf("the platform to accept %s", next), func() bool {
-		return t.seen.Settled && t.seen.Split.SameTraffic(next)
-	})
+	return ctx.Err()
+}
+
+func (t *trip) drift(what string) error {
+	return &rollout.Error{Op: "check for drift on", On: t.w.Target.Name, Kind: rollout.Drift, Err: errors.New(what)}
 }
 
 // wait watches until done, the platform gives up, or ctx ends.

@@ -65,8 +65,8 @@ func (s Split) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Observed is what a platform says of a target right now. The zero value is an
-// object that does not exist.
+// Observed is what a platform says of a target right now. Of an object that does not
+// exist it says that it is settled, and no more.
 type Observed struct {
 	Exists      bool   `json:"exists"`
 	Split       Split  `json:"split,omitempty"`       // what the data plane has accepted

@@ -1,7 +1,7 @@
 // Package cloudrun is the provider for Cloud Run services, on the Admin API v2.
 //
 // A release is one named revision, SERVICE-<10 hex of its template's digest>. If
-// it exists only traffic moves. Traffic is written to named revisions only: a
+// it exists only traffic moves. If it failed, a retry adds "-<attempt>". Traffic is written to named revisions only: a
 // split that says LATEST would follow whatever is deployed next. What serves is
 // read from trafficStatuses, never from traffic, which is what was asked for.
 //

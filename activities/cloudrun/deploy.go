@@ -20,7 +20,8 @@ import (
 //
 // Where no service exists, or one that serves nothing, the revision gets
 // everything: there is no other that could. A revision that exists is left alone,
-// also one that failed: it is immutable, and Observe says why it failed.
+// also one that failed: it is immutable, and Observe says why it failed. A retry
+// makes another.
 //
 // Errors: Invalid for a manifest that cannot be carried over or is refused;
 // NotFound if w.Stable should serve but there is no service; Conflict if the
@@ -65,6 +66,9 @@ func (p *Provider) Remove(ctx context.Context, w activities.Work) error {
 }
 
 func (s *step) deploy(ctx context.Context, promote bool) error {
+	if err := s.plain(); err != nil {
+		return err
+	}
 	svc, err := s.own(ctx)
 	switch {
 	case err != nil:

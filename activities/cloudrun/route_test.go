@@ -179,10 +179,15 @@ func TestTrafficStanzaOutsideACustomCanary(t *testing.T) {
 		"[{latestRevision: true, percent: 100, tag: mine}]": rollout.Invalid,
 		"[{revisionName: shop-1, percent: 100}]":            rollout.Invalid,
 	} {
-		w := e.workFor("v1", manifest("v1")+"  traffic: "+stanza+"\n")
-		_, err := e.Next(t.Context(), w)
-		if got := rollout.KindOf(err); got != want {
-			t.Errorf("%s: error is %v, want kind %q", stanza, err, want)
+		w := at(e.workFor("v1", manifest("v1")+"  traffic: "+stanza+"\n"), rollout.StablePhase, 100)
+		if _, err := e.Observe(t.Context(), w); err != nil {
+			t.Errorf("%s: observe: %v", stanza, err)
+		}
+		_, next := e.Next(t.Context(), w)
+		for _, err := range []error{next, e.Promote(t.Context(), w)} {
+			if got := rollout.KindOf(err); got != want {
+				t.Errorf("%s: error is %v, want kind %q", stanza, err, want)
+			}
 		}
 	}
 }

@@ -11,16 +11,14 @@ import (
 )
 
 // Next returns the split that SetWeight writes for w: the release, then the stable
-// revision, then what a custom canary's manifest names. It asks the platform nothing.
+// revision, then what a custom canary's manifest names. Of the platform it asks
+// only what the release's revision is called, which a failed one decides.
 //
 // Errors: Invalid for a weight that nothing can make up to 100, and for a traffic
 // stanza that does not sum to 100 or is where none is read; those of Artifacts.
 func (p *Provider) Next(ctx context.Context, w activities.Work) (rollout.Split, error) {
-	s, err := newStep("plan the split of", w)
+	s, err := p.openRelease(ctx, "plan the split of", w)
 	if err != nil {
-		return nil, err
-	}
-	if err := p.release(ctx, s); err != nil {
 		return nil, err
 	}
 	return s.next()
@@ -34,7 +32,22 @@ func (s *step) next() (rollout.Split, error) {
 	if w.Custom && !w.Promotion {
 		return nil, s.fail(rollout.Invalid, fmt.Errorf("manifest: spec.traffic: required in phase %s, because a custom canary's manifest is its split", w.Phase))
 	}
+	if w.Weight > 0 { // at 0 the release's manifest decides nothing
+		if err := s.plain(); err != nil {
+			return nil, err
+		}
+	}
 	return s.weighted()
+}
+
+// plain refuses a traffic stanza where none is read, unless it says only what a
+// rollout ends with anyway, as exported manifests do: everything to this release.
+func (s *step) plain() error {
+	list := s.want.traffic
+	if s.w.Custom || len(list) == 0 || len(list) == 1 && list[0] == (trafficEntry{LatestRevision: true, Percent: 100}) {
+		return nil
+	}
+	return s.fail(rollout.Invalid, errors.New("manifest: spec.traffic: remove it: the phases decide the split (only a custom canary's manifest has its own)"))
 }
 
 // weighted gives the release its weight and the stable revision the rest.
@@ -97,12 +110,6 @@ func (s *step) stanza() (rollout.Split, error) {
 		return nil, s.fail(rollout.Invalid, fmt.Errorf("manifest: %w", err))
 	}
 	return out, nil
-}
-
-// harmless reports whether a traffic stanza says only what a rollout ends with
-// anyway, which is what exported manifests carry: everything to this release.
-func harmless(list []trafficEntry) bool {
-	return len(list) == 0 || len(list) == 1 && list[0] == trafficEntry{LatestRevision: true, Percent: 100}
 }
 
 // canaryTags are the tags that no revision keeps after the canary phases.

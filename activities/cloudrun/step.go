@@ -1,6 +1,7 @@
 package cloudrun
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,8 @@ type step struct {
 	revision string   // short name of the release's revision; "" until release
 }
 
-// newStep names the objects of w. It connects to nothing.
-func newStep(op string, w activities.Work) (*step, error) {
+// open connects to the target of w. It reads no manifest.
+func (p *Provider) open(ctx context.Context, op string, w activities.Work) (*step, error) {
 	s := &step{op: op, w: w}
 	if w.CloudRun == nil || w.CloudRun.Service == "" {
 		return nil, s.fail(rollout.Invalid, errors.New("the plan names no Cloud Run service"))
@@ -39,21 +40,12 @@ func newStep(op string, w activities.Work) (*step, error) {
 	if err := checkLocation(w.Target.Location); err != nil {
 		return nil, s.fail(rollout.Invalid, err)
 	}
-	s.on = w.Target.Location + "/services/" + w.CloudRun.Service
-	return s, nil
-}
-
-// open connects to the target of w. It reads no manifest.
-func (p *Provider) open(ctx context.Context, op string, w activities.Work) (*step, error) {
-	s, err := newStep(op, w)
-	if err != nil {
-		return nil, err
-	}
 	c, err := p.client(ctx, w.Target.Endpoint)
 	if err != nil {
 		return nil, err
 	}
 	s.api = c.Projects.Locations
+	s.on = w.Target.Location + "/services/" + w.CloudRun.Service
 	return s, nil
 }
 
@@ -89,9 +81,6 @@ func (p *Provider) release(ctx context.Context, s *step) error {
 	if want.name != s.w.CloudRun.Service {
 		return s.fail(rollout.Invalid, fmt.Errorf("manifest: metadata.name is %s, the plan is for %s", want.name, s.w.CloudRun.Service))
 	}
-	if !s.w.Custom && !harmless(want.traffic) {
-		return s.fail(rollout.Invalid, errors.New("manifest: spec.traffic: remove it: the phases decide the split (a custom canary may have one)"))
-	}
 	t := want.service.Template
 	if t.Annotations == nil {
 		t.Annotations = map[string]string{}
@@ -101,9 +90,32 @@ func (p *Provider) release(ctx context.Context, s *step) error {
 	if err != nil {
 		return s.fail(rollout.Invalid, fmt.Errorf("manifest: %w", err))
 	}
+	if name, err = s.choose(ctx, name); err != nil {
+		return err
+	}
 	t.Revision = name
 	s.want, s.revision = want, name
 	return nil
+}
+
+// choose returns the name of the release's revision. One that did not fail is used
+// again, whichever attempt made it, so going back to a release needs no new one.
+// Else it is base, and "BASE-ATTEMPT" for a retry, because a failed revision can
+// neither be changed nor made again. Within an attempt the answer stays the same.
+func (s *step) choose(ctx context.Context, base string) (string, error) {
+	rev, err := s.getRevision(ctx, base)
+	if err != nil {
+		return "", err
+	}
+	if rev != nil && gaveUp(rev) == "" {
+		return base, nil
+	}
+	name := base
+	if s.w.Attempt > 1 {
+		name = fmt.Sprintf("%s-%d", base, s.w.Attempt)
+	}
+	good, err := s.findRevision(ctx, base+"-")
+	return cmp.Or(good, name), err
 }
 
 func (s *step) fail(kind rollout.Kind, err error) error {
@@ -146,6 +158,27 @@ func (s *step) getRevision(ctx context.Context, name string) (*run.GoogleCloudRu
 		return nil, nil
 	}
 	return rev, err
+}
+
+// findRevision returns the newest revision with this prefix that has not failed,
+// "" if there is none.
+func (s *step) findRevision(ctx context.Context, prefix string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found := ""
+	err := s.api.Services.Revisions.List(s.on).PageSize(100).Pages(ctx, func(page *run.GoogleCloudRunV2ListRevisionsResponse) error {
+		for _, rev := range page.Revisions {
+			if name := short(rev.Name); found == "" && strings.HasPrefix(name, prefix) && gaveUp(rev) == "" {
+				found = name
+			}
+		}
+		return nil
+	})
+	err = typed(s.op, s.on, err)
+	if rollout.KindOf(err) == rollout.NotFound {
+		return "", nil
+	}
+	return found, err
 }
 
 // change is one PATCH: body holds what mask names.

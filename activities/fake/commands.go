@@ -28,7 +28,7 @@ func (p *Platform) deploy(op string, w activities.Work) error {
 	if err := owned(op, w, s); err != nil {
 		return err
 	}
-	name := Revision(w)
+	name := s.own(w)
 	if s != nil && s.revisions[name] != nil {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (p *Platform) deploy(op string, w activities.Work) error {
 	if len(s.split) == 0 { // nothing else could take the requests
 		s.pending = rollout.Split{{Revision: name, Percent: 100}}
 	}
-	r := &revision{release: w.Release, failure: p.failing[w.Release]}
+	r := &revision{release: w.Release, attempt: max(w.Attempt, 1), failure: p.failing[w.Release]}
 	r.ready = r.failure == "" && !p.held[w.Release]
 	s.revisions[name] = r
 	p.wrote(s, op+" "+name)
@@ -62,7 +62,7 @@ func (s *service) serve(split rollout.Split) {
 // SetWeight writes Next and the stamps.
 func (p *Platform) SetWeight(ctx context.Context, w activities.Work) error {
 	return p.call(ctx, "SetWeight", func() error {
-		split, err := next(w)
+		split, err := next(w, p.services[Name(w)].own(w))
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (p *Platform) route(op string, w activities.Work, split rollout.Split) erro
 func (s *service) reachable(op string, w activities.Work, split rollout.Split) error {
 	for _, share := range split {
 		r := s.revisions[share.Revision]
-		switch own := share.Revision == Revision(w); {
+		switch own := share.Revision == s.own(w); {
 		case r == nil:
 			return fail(op, w, rollout.NotFound, "revision %s does not exist", share.Revision)
 		case own && r.failure != "":

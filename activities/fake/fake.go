@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -22,7 +23,8 @@ const Identity = "serin@fake"
 
 // Platform holds any number of services. A service is named "TARGET/SERVICE",
 // where SERVICE is the plan's Cloud Run service or else the pipeline. The
-// revision of a release is SERVICE-RELEASE. A custom canary's split is its weight.
+// revision of a release is SERVICE-RELEASE; where that failed, a retry makes
+// SERVICE-RELEASE-ATTEMPT. A custom canary's split is its weight.
 // It is safe for concurrent use.
 type Platform struct {
 	mu       sync.Mutex
@@ -48,6 +50,7 @@ type service struct {
 
 type revision struct {
 	release string
+	attempt int // that made it
 	ready   bool
 	failure string
 }
@@ -69,8 +72,26 @@ func New() *Platform {
 // Name returns the name of w's service, "TARGET/SERVICE".
 func Name(w activities.Work) string { return w.Target.Name + "/" + short(w) }
 
-// Revision returns the name of the revision of w's release.
+// Revision returns the name of the revision of w's release at its first attempt.
 func Revision(w activities.Work) string { return short(w) + "-" + w.Release }
+
+// own returns the name of the release's revision: what did not fail is used again,
+// else a retry of what failed has a name of its own.
+func (s *service) own(w activities.Work) string {
+	base := Revision(w)
+	if s == nil {
+		return base
+	}
+	for _, n := range slices.Sorted(maps.Keys(s.revisions)) {
+		if r := s.revisions[n]; r.release == w.Release && r.failure == "" {
+			return n
+		}
+	}
+	if r := s.revisions[base]; r != nil && r.attempt < w.Attempt {
+		return fmt.Sprintf("%s-%d", base, w.Attempt)
+	}
+	return base
+}
 
 func short(w activities.Work) string {
 	if w.CloudRun != nil {
@@ -87,8 +108,8 @@ func (p *Platform) Observe(ctx context.Context, w activities.Work) (rollout.Obse
 }
 
 func (p *Platform) observe(w activities.Work) rollout.Observed {
-	o := rollout.Observed{Revision: Revision(w), Settled: true, StableReady: w.Stable == ""}
 	s := p.services[Name(w)]
+	o := rollout.Observed{Revision: s.own(w), Settled: true, StableReady: w.Stable == ""}
 	if s == nil {
 		return o
 	}
@@ -138,11 +159,14 @@ func equal(a, b rollout.Observed) bool {
 // Next returns the release's share and the rest for w.Stable, with w's tags.
 func (p *Platform) Next(ctx context.Context, w activities.Work) (rollout.Split, error) {
 	var split rollout.Split
-	err := p.call(ctx, "Next", func() (err error) { split, err = next(w); return err })
+	err := p.call(ctx, "Next", func() (err error) {
+		split, err = next(w, p.services[Name(w)].own(w))
+		return err
+	})
 	return split, err
 }
 
-func next(w activities.Work) (rollout.Split, error) {
+func next(w activities.Work, own string) (rollout.Split, error) {
 	switch {
 	case !w.Weight.Valid():
 		return nil, fail("plan the split of", w, rollout.Invalid, "weight %d is not from 0 to 100", w.Weight)
@@ -150,20 +174,20 @@ func next(w activities.Work) (rollout.Split, error) {
 		return nil, nil
 	case w.Stable == "" && w.Weight < 100:
 		return nil, fail("plan the split of", w, rollout.Invalid, "nothing serves that could take the other %d%%", 100-w.Weight)
-	case w.Stable == Revision(w):
+	case w.Stable == own:
 		return rollout.Split{{Revision: w.Stable, Percent: 100}}, nil
 	}
 	var tags rollout.CloudRun
 	if w.CloudRun != nil {
 		tags = *w.CloudRun
 	}
-	own, prior := tags.CanaryTags, tags.PriorTags
+	ownTags, prior := tags.CanaryTags, tags.PriorTags
 	if w.Promotion && w.Weight == 100 {
-		own, prior = tags.StableTags, nil
+		ownTags, prior = tags.StableTags, nil
 	}
 	var out rollout.Split
 	if w.Weight > 0 {
-		out = append(out, rollout.Share{Revision: Revision(w), Percent: w.Weight, Tags: own})
+		out = append(out, rollout.Share{Revision: own, Percent: w.Weight, Tags: ownTags})
 	}
 	if w.Weight < 100 {
 		out = append(out, rollout.Share{Revision: w.Stable, Percent: 100 - w.Weight, Tags: prior})

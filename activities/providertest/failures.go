@@ -70,6 +70,42 @@ func failed(b *bench) {
 	b.wantSplit(o, only(o.Revision))
 }
 
+func retry(b *bench) {
+	stable := b.serve()
+	attempt := func(n int) []command {
+		list := b.rollout("v2", stable)
+		for i := range list {
+			list[i].work.Attempt = n
+		}
+		return list
+	}
+	b.Fail("v2", "no memory")
+	b.do(attempt(1)[0])
+	first := b.do(attempt(1)[1])
+	b.Fail("v2", "")
+	if o := b.observe(attempt(2)[1].work); o.Revision == first.Revision || o.Failure != "" {
+		b.Errorf("retried, it is observed as %+v, want another revision than %s, which failed", o, first.Revision)
+	}
+	second := b.do(attempt(2)[1])
+	if !second.Ready {
+		b.Errorf("retried, it is observed as %+v, want it ready", second)
+	}
+	writes := b.Writes()
+	for _, n := range []int{1, 3} { // a new rollout of the release; a retry for another reason
+		if o := b.do(attempt(n)[1]); o.Revision != second.Revision || !o.Ready {
+			b.Errorf("attempt %d has %+v, want %s, which is ready", n, o, second.Revision)
+		}
+	}
+	if n := b.Writes() - writes; n != 0 {
+		b.Errorf("%d writes, although a ready revision was there", n)
+	}
+	var o rollout.Observed
+	for _, c := range attempt(3) {
+		o = b.do(c)
+	}
+	b.wantSplit(o, only(second.Revision))
+}
+
 func broken(b *bench) {
 	for _, release := range []string{"v1", "v2"} {
 		for i := range b.rollout(release, map[string]string{"v2": "some revision"}[release]) {

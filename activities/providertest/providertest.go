@@ -32,7 +32,7 @@ type Harness struct {
 
 	Hold      func(release string) // its revisions, made from now on, stay unready until MakeReady
 	MakeReady func(release string)
-	Fail      func(release, reason string) // the platform will give up on its revisions, for reason
+	Fail      func(release, reason string) // the platform will give up on its revisions, for reason; "" ends that for new ones
 	Meddle    func(by, revision string)    // somebody gives an existing revision all requests
 
 	// Break lets the next write fail as a network does. Mend takes that back if it
@@ -75,6 +75,7 @@ func laws() []law {
 		{"a stable revision that does not exist is an error and moves nothing", unknownStable},
 		{"a revision that is not ready receives nothing", unready},
 		{"a revision that failed says why and stable keeps its requests", failed},
+		{"a retry makes another revision where one failed, and only there", retry},
 		{"a broken write, repeated, converges", broken},
 		{"changed returns on a change and when its context ends", changed},
 		{"what somebody else did is visible", drift},
