@@ -174,9 +174,9 @@ func TestPlanFreezesARelease(t *testing.T) {
 		t.Errorf("plan %+v", plan)
 	}
 	for _, ph := range plan.Phases {
-		content, err := d.store.Get(t.Context(), ph.Manifest)
-		if err != nil || !strings.Contains(string(content), "image: reg/app:1") {
-			t.Errorf("manifest of %s: %v\n%s", ph.ID, err, content)
+		content, missing := d.store.Get(t.Context(), ph.Manifest)
+		if missing != nil || !strings.Contains(string(content), "image: reg/app:1") {
+			t.Errorf("manifest of %s: %v\n%s", ph.ID, missing, content)
 		}
 	}
 	// What is configured later changes nothing, and the same request is the same release.
