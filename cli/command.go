@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
 
 	"github.com/serin-dev/serin/rollout"
 )
@@ -168,7 +169,7 @@ func dashed(flags []string) []string {
 func nearest(word string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
-		d := edits(word, k)
+		d := smetrics.WagnerFischer(word, k, 1, 1, 1)
 		if len(word) > 2 && strings.HasPrefix(k, word) {
 			d = 1
 		}
@@ -177,25 +178,4 @@ func nearest(word string, known []string) string {
 		}
 	}
 	return best
-}
-
-// edits is how many letters must be changed, added or removed to get from a to b.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -37,19 +37,19 @@ func (a *app) compile(c *cli.Context) (*planned, error) {
 		Pipeline: create.Pipeline, Release: create.Release, Source: create.Source,
 		Notes: []string{"sizes and scaling are the manifest's own numbers"},
 	}
+	opened, err := render.Open(source)
+	if err != nil {
+		return nil, err
+	}
 	var manifests []render.Manifest
 	for _, s := range stages {
 		s.Plan.Digest = create.Digest()
-		made, err := renderStage(source, s, create.Images)
+		made, err := render.Complete(opened, &s.Plan, requests(s, create.Images))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("target %s: %w", s.Target, err)
 		}
 		manifests = append(manifests, made...)
-		stage, err := newStage(s, made)
-		if err != nil {
-			return nil, err
-		}
-		p.Stages = append(p.Stages, stage)
+		p.Stages = append(p.Stages, newStage(s, made))
 	}
 	if err := render.CheckImages(manifests...); err != nil {
 		return nil, err
@@ -81,49 +81,30 @@ func (a *app) sourceRequest(c *cli.Context) (r rollout.CreateRequest, packed []b
 	return r, packed, source, err
 }
 
-// renderStage makes the manifest of each phase.
-func renderStage(fsys fs.FS, s pipeline.Stage, images map[string]string) ([]render.Manifest, error) {
-	source, err := render.Open(fsys)
-	if err != nil {
-		return nil, err
+// requests says how each phase of a stage is rendered.
+func requests(s pipeline.Stage, images map[string]string) []render.Request {
+	out := make([]render.Request, len(s.Renders))
+	for i, r := range s.Renders {
+		out[i] = render.Request{Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true}
 	}
-	var out []render.Manifest
-	for _, r := range s.Renders {
-		m, err := source.Render(render.Request{
-			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("target %s, phase %s: %w", s.Target, r.Phase, err)
-		}
-		out = append(out, m)
-	}
-	return out, nil
+	return out
 }
 
-// newStage completes a stage's plan with what rendering found out.
-func newStage(s pipeline.Stage, manifests []render.Manifest) (plannedStage, error) {
+// newStage is what is shown of a stage: its plan, and what changes from phase to phase.
+func newStage(s pipeline.Stage, manifests []render.Manifest) plannedStage {
 	out := plannedStage{Target: s.Target, Plan: s.Plan}
 	for i, m := range manifests {
-		ph := &out.Plan.Phases[i]
-		ph.Manifest = artifact.Digest(m.Content)
-		shown := plannedPhase{ID: ph.ID, Begins: begins(out.Plan, i)}
+		shown := plannedPhase{ID: s.Plan.Phases[i].ID, Begins: begins(out.Plan, i)}
 		for _, o := range m.Objects {
 			shown.Objects = append(shown.Objects, o.String())
 		}
 		if i > 0 {
 			shown.Diff = render.Diff(manifests[i-1].Content, m.Content)
 		}
-		if out.Plan.Target.Runtime == rollout.RuntimeCloudRun {
-			service, problems := render.CheckCloudRun(m, ph.Custom)
-			if len(problems) > 0 {
-				return out, invalid(fmt.Sprintf("target %s, phase %s", s.Target, ph.ID), problems)
-			}
-			out.Plan.CloudRun.Service = service
-		}
 		out.Phases = append(out.Phases, shown)
 		out.manifests = append(out.manifests, m.Content)
 	}
-	return out, nil
+	return out
 }
 
 // begins says how the phase at index i begins.

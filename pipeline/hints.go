@@ -5,7 +5,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/xrash/smetrics"
 )
+
+// maxWord bounds the words that are compared with known ones, in bytes.
+const maxWord = 64
 
 // hint explains keys that people write from other pages or other tools, or
 // returns "".
@@ -88,35 +93,13 @@ func oneOf(word string, known []string) string {
 // nearest is the one of known that word most likely means, or "".
 func nearest(word string, known []string) string {
 	best, distance := "", 1+max(1, len(word)/3)
+	if len(word) > maxWord {
+		return ""
+	}
 	for _, k := range known {
-		if n := edits(strings.ToLower(word), strings.ToLower(k), distance); n < distance {
+		if n := smetrics.WagnerFischer(strings.ToLower(word), strings.ToLower(k), 1, 1, 1); n < distance {
 			best, distance = k, n
 		}
 	}
 	return best
-}
-
-// edits counts the insertions, deletions and replacements that turn a into b;
-// it may stop counting at limit.
-func edits(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
