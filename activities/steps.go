@@ -166,7 +166,7 @@ func preflight(ctx context.Context, p Platform, w Work) error {
 	}
 	texts := make([]string, len(problems))
 	for i, problem := range problems {
-		texts[i] = problem.Object + ": " + problem.Text
+		texts[i] = problem.String()
 	}
 	return &rollout.Error{
 		Op: "preflight", On: w.Target.Name, Kind: rollout.Invalid,

@@ -12,6 +12,10 @@ import (
 // writeAgain is how long a write that the platform did not take is left alone.
 const writeAgain = 5 * time.Second
 
+// stalePatience is how long a step goes on reading what is older than its rollout's
+// last write, before it takes that for the truth.
+const stalePatience = 10 * time.Second
+
 // trip is one run of a step: what it is about, and what was seen last.
 type trip struct {
 	p    Platform
@@ -35,12 +39,36 @@ func (t *trip) check(ctx context.Context) error {
 	if err := t.look(ctx); err != nil {
 		return err
 	}
+	if err := t.catchUp(ctx); err != nil {
+		return err
+	}
 	next, err := t.p.Next(ctx, t.w)
 	if err != nil {
 		return err
 	}
 	if what := rollout.Drifted(t.seen, t.last, next); what != "" {
 		return t.drift(what)
+	}
+	return nil
+}
+
+// catchUp looks again while the platform shows a state from before the rollout's own
+// last write. What still is older after a while was made anew by somebody.
+func (t *trip) catchUp(ctx context.Context) error {
+	patient, stop := context.WithTimeout(ctx, stalePatience)
+	defer stop()
+	for t.seen.Generation < t.last.Generation {
+		t.beat.say(ctx, "waiting for a read that is not older than the last write")
+		err := t.p.Changed(patient, t.w, t.seen)
+		if ctx.Err() == nil && patient.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = t.look(ctx)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -5,37 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/serin-dev/serin/rollout"
 )
 
-// Problem is one thing that is wrong with the input.
-type Problem struct {
-	// File is the name the file was loaded under.
-	File string
-	// Line counts from 1; 0 is unknown.
-	Line int
-	// Path leads from the top of the document to the place, such as
-	// serialPipeline.stages[0].targetId; empty is the document itself.
-	Path string
-	// Text says what is wrong and what would be right.
-	Text string
-}
-
-// String reads "file.yaml:14: path: text".
-func (p Problem) String() string {
-	var b strings.Builder
-	if p.File != "" {
-		b.WriteString(p.File)
-		if p.Line > 0 {
-			fmt.Fprintf(&b, ":%d", p.Line)
-		}
-		b.WriteString(": ")
-	}
-	if p.Path != "" {
-		b.WriteString(p.Path + ": ")
-	}
-	b.WriteString(p.Text)
-	return b.String()
-}
+// Problem is one thing that is wrong with the input: File is the name the file was
+// loaded under, Path leads from the top of the document to the place.
+type Problem = rollout.Problem
 
 // Problems is everything that is wrong, by file and line.
 type Problems []Problem

@@ -9,31 +9,9 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// Problem is one thing that is wrong with a source, at the place where it is to
-// be mended. It reads "skaffold.yaml:14: manifests.helm: what is wrong".
-type Problem struct {
-	File string // slash path inside the source, or "manifest" for rendered content; empty if no file is at fault
-	Line int    // counted from 1; 0 if unknown
-	Path string // the field, such as profiles[0].manifests.helm; may be empty
-	Text string // what is wrong and what would be right
-}
-
-// String reads "file:line: path: text" and leaves out what is unknown.
-func (p Problem) String() string {
-	var b strings.Builder
-	if p.File != "" {
-		b.WriteString(p.File)
-		if p.Line > 0 {
-			fmt.Fprintf(&b, ":%d", p.Line)
-		}
-		b.WriteString(": ")
-	}
-	if p.Path != "" {
-		b.WriteString(p.Path + ": ")
-	}
-	b.WriteString(p.Text)
-	return b.String()
-}
+// Problem is one thing that is wrong with a source: File is a slash path inside it,
+// or "manifest" for rendered content.
+type Problem = rollout.Problem
 
 // Problems are everything found at once, in the order of the source. As an
 // error they stand inside a *rollout.Error of kind Invalid.

@@ -82,8 +82,28 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// Problem is one thing that stands against an operation.
+// Problem is one thing that is wrong, at the place where it is to be mended: in a
+// file, or with an object of a platform. Its zero fields are unknown.
 type Problem struct {
-	Object string `json:"object"`
-	Text   string `json:"text"`
+	File string `json:"file,omitempty"` // the name it was read under
+	Line int    `json:"line,omitempty"` // from 1
+	Path string `json:"path,omitempty"` // the field, such as serialPipeline.stages[0].targetId, or the object
+	Text string `json:"text"`           // what is wrong and what would be right
+}
+
+// String reads "file.yaml:14: path: text" and leaves out what is unknown.
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.File != "" {
+		b.WriteString(p.File)
+		if p.Line > 0 {
+			fmt.Fprintf(&b, ":%d", p.Line)
+		}
+		b.WriteString(": ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Text)
+	return b.String()
 }

@@ -32,7 +32,7 @@ func (p *Provider) Check(ctx context.Context, w activities.Work) ([]rollout.Prob
 	found := s.checkNames()
 	if w.Custom || w.Stable != "" { // phases of a first rollout may be skipped
 		if _, err = s.next(); err != nil {
-			found = append(found, rollout.Problem{Object: s.on, Text: text(err)})
+			found = append(found, rollout.Problem{Path: s.on, Text: text(err)})
 		}
 	}
 	svc, err := s.get(ctx)
@@ -69,7 +69,7 @@ func problem(on string, err error) ([]rollout.Problem, error) {
 	}
 	switch rollout.KindOf(err) {
 	case rollout.Invalid, rollout.Denied, rollout.NotFound, rollout.Conflict, rollout.Failed:
-		return []rollout.Problem{{Object: on, Text: text(err)}}, nil
+		return []rollout.Problem{{Path: on, Text: text(err)}}, nil
 	default:
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func problem(on string, err error) ([]rollout.Problem, error) {
 func (s *step) checkNames() []rollout.Problem {
 	var found []rollout.Problem
 	add := func(format string, args ...any) {
-		found = append(found, rollout.Problem{Object: s.on, Text: fmt.Sprintf(format, args...)})
+		found = append(found, rollout.Problem{Path: s.on, Text: fmt.Sprintf(format, args...)})
 	}
 	service, c := s.w.CloudRun.Service, s.w.CloudRun
 	if len(service) > maxService || !regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`).MatchString(service) {

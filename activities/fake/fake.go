@@ -213,10 +213,10 @@ func (p *Platform) Check(ctx context.Context, w activities.Work) ([]rollout.Prob
 	err := p.call(ctx, "Check", func() error {
 		s := p.services[Name(w)]
 		if err := owned("check", w, s); err != nil {
-			found = append(found, rollout.Problem{Object: Name(w), Text: err.Error()})
+			found = append(found, rollout.Problem{Path: Name(w), Text: err.Error()})
 		}
 		if w.Stable != "" && (s == nil || s.revisions[w.Stable] == nil) {
-			found = append(found, rollout.Problem{Object: Name(w), Text: "revision " + w.Stable + " does not exist"})
+			found = append(found, rollout.Problem{Path: Name(w), Text: "revision " + w.Stable + " does not exist"})
 		}
 		return nil
 	})
