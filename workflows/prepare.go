@@ -134,7 +134,9 @@ func (r *run) onlyStable() activities.Work {
 func (r *run) person(ctx workflow.Context, why string) (accepted, ok bool) {
 	r.resume = nil
 	r.wait(ctx, rollout.Waiting{
-		For: rollout.WaitPerson, Reason: why, Commands: r.commands(rollout.CommandResume, rollout.CommandCancel),
+		For: rollout.WaitPerson, Reason: why, Commands: []string{
+			r.commandLine(rollout.CommandResume), r.commandLine(rollout.CommandResume) + " --accept", r.commandLine(rollout.CommandCancel),
+		},
 	})
 	r.await(ctx, func() bool { return r.resume != nil })
 	if r.cancel != nil || r.resume == nil {

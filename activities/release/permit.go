@@ -9,9 +9,12 @@ import (
 )
 
 // Permit answers whether a command may be carried out now: not while its pipeline
-// is suspended. What is configured is read live, so that a suspension a
-// second ago holds. A pipeline that was removed suspends nothing.
+// is suspended, unless the command only stops. What is configured is read live, so that
+// a suspension a second ago holds. A pipeline that was removed suspends nothing.
 func (a *Activities) Permit(ctx context.Context, r activities.PermitRequest) (activities.PermitResult, error) {
+	if r.Command == rollout.CommandCancel || r.Command == rollout.CommandTerminate {
+		return activities.PermitResult{}, nil
+	}
 	suspended, err := a.suspended(ctx, r.Pipeline)
 	if err != nil || !suspended {
 		return activities.PermitResult{}, activities.Application(err)

@@ -287,6 +287,12 @@ func TestPermitReadsLive(t *testing.T) {
 	if got := ask(); !strings.Contains(got, "pipeline shop is suspended") {
 		t.Errorf("while suspended: %q", got)
 	}
+	for _, command := range []string{rollout.CommandCancel, rollout.CommandTerminate} {
+		res, err := d.Permit(t.Context(), activities.PermitRequest{Pipeline: "shop", Target: "prod", Command: command})
+		if err != nil || res.Refused != "" {
+			t.Errorf("nobody can stop with %s: %v %s", command, err, res.Refused)
+		}
+	}
 	d.index = &rollout.Index{}
 	if got := ask(); got != "" {
 		t.Errorf("after it was removed: %q", got)
