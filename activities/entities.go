@@ -6,12 +6,16 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/serin-dev/serin/rollout"
 )
+
+// unanswered is how often an ended rollout is asked what it knew.
+const unanswered = 3
 
 // Temporal is the part of Temporal's client that entities need.
 type Temporal interface {
@@ -59,8 +63,11 @@ func (e *Entities) Holder(ctx context.Context, r HolderRequest) (HolderResult, e
 		return HolderResult{Running: true}, nil
 	}
 	answer, err := e.temporal.QueryWorkflow(ctx, rollout.RolloutID(r.Pipeline, r.Rollout), "", rollout.QueryState)
-	if err != nil {
+	if err != nil && activity.GetInfo(ctx).Attempt < unanswered {
 		return HolderResult{}, err
+	}
+	if err != nil { // it has ended, and cannot be replayed: nobody can tell more
+		return HolderResult{}, nil
 	}
 	var s rollout.Status
 	if err := answer.Get(&s); err != nil {

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -31,24 +32,28 @@ func Application(err error) error {
 		opts.NextRetryDelay = e.After
 	}
 	if len(text) > maxText {
-		text = text[:maxText] + "..."
+		text = strings.ToValidUTF8(text[:maxText], "") + "..." // a cut rune cannot be sent
 	}
 	return temporal.NewApplicationErrorWithOptions(text, string(kind), opts)
 }
 
 // Cause returns the kind and the text of an error that an activity returned to a
 // workflow, without Temporal's own words around it. The kind of a
-// timeout is Expired; that of a cancellation is "".
+// timeout is Expired; that of a cancellation, and of no error, is "".
 func Cause(err error) (rollout.Kind, string) {
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
-		return rollout.Kind(app.Type()), app.Message()
-	}
-	if temporal.IsCanceledError(err) {
-		return "", "terminated"
+	if err == nil {
+		return "", ""
 	}
 	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) {
+	var app *temporal.ApplicationError
+	switch {
+	case errors.As(err, &timeout): // first: its cause is an application error too
+	case errors.As(err, &app):
+		return rollout.Kind(app.Type()), app.Message()
+	case temporal.IsCanceledError(err):
+		return "", "terminated"
+	}
+	if timeout != nil {
 		text := "no answer in time (" + timeout.TimeoutType().String() + ")"
 		if last := timeout.Unwrap(); last != nil {
 			if _, cause := Cause(last); cause != "" {

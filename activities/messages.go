@@ -64,10 +64,12 @@ type HolderResult struct {
 
 // StepRequest asks for one step at a target. Last is what the rollout's last write
 // left behind; a step that writes refuses anything else as drift. The zero Mark
-// checks nothing.
+// checks nothing. Tried is the phase of a step that failed since: what it would
+// have written may be there, and is no drift.
 type StepRequest struct {
-	Work Work         `json:"work"`
-	Last rollout.Mark `json:"last"`
+	Work  Work           `json:"work"`
+	Last  rollout.Mark   `json:"last"`
+	Tried *rollout.Phase `json:"tried,omitempty"`
 }
 
 // StepResult is what the platform said last.
@@ -75,4 +77,5 @@ type StepResult struct {
 	Observed rollout.Observed `json:"observed"`
 	Baseline string           `json:"baseline,omitempty"` // digest of the recorded spec; Baseline only, "" where nothing exists
 	Note     string           `json:"note,omitempty"`     // what a person should know
+	Drift    string           `json:"drift,omitempty"`    // what somebody else has changed; Observe only, the others refuse
 }

@@ -28,6 +28,12 @@ type Work struct {
 	CloudRun *rollout.CloudRun `json:"cloudRun,omitempty"`
 }
 
+// At returns w for a phase of the same rollout.
+func (w Work) At(ph rollout.Phase) Work {
+	w.Phase, w.Weight, w.Promotion, w.Custom, w.Manifest = ph.ID, ph.Weight, ph.Promotion(), ph.Custom, ph.Manifest
+	return w
+}
+
 // Observer reads facts. It judges nothing and changes nothing.
 type Observer interface {
 	// Observe returns what the platform says of w's target now. What does not exist

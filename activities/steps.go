@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -69,9 +71,18 @@ func (s *Steps) Baseline(ctx context.Context, r StepRequest) (StepResult, error)
 	return res, nil
 }
 
-// Observe looks at the target once.
+// Observe looks at the target once, and says whether anybody else has changed it.
 func (s *Steps) Observe(ctx context.Context, r StepRequest) (StepResult, error) {
-	return s.step(ctx, r, func(ctx context.Context, t *trip) error { return t.look(ctx) })
+	var drift string
+	res, err := s.step(ctx, r, func(ctx context.Context, t *trip) (err error) {
+		drift, err = t.drifted(ctx)
+		return err
+	})
+	if err != nil {
+		return StepResult{}, err
+	}
+	res.Drift = drift
+	return res, nil
 }
 
 // Settle gives everything that is not the recorded stable revision weight 0, and
@@ -81,7 +92,13 @@ func (s *Steps) Settle(ctx context.Context, r StepRequest) (StepResult, error) {
 		if err := t.check(ctx); err != nil {
 			return err
 		}
-		if err := t.wait(ctx, "the stable revision to be ready", func() bool { return t.seen.StableReady }); err != nil {
+		next, err := t.p.Next(ctx, t.w)
+		if err != nil {
+			return err
+		}
+		if err := t.wait(ctx, "the stable revision to be ready", func() bool {
+			return t.seen.StableReady || t.seen.Split.SameTraffic(next) // nothing shifts towards it
+		}); err != nil {
 			return err
 		}
 		return t.shift(ctx, t.p.SetWeight)
@@ -132,7 +149,7 @@ func (s *Steps) Restore(ctx context.Context, r StepRequest) (StepResult, error) 
 		err := t.wait(patient, "the stable revision to be ready", func() bool { return t.seen.StableReady })
 		switch {
 		case err == nil:
-		case ctx.Err() == nil && errors.Is(patient.Err(), context.DeadlineExceeded):
+		case ctx.Err() == nil && patient.Err() != nil:
 			note = fmt.Sprintf("shifted although %s was not ready after %s", t.w.Stable, s.patience)
 		default:
 			return err
@@ -151,7 +168,10 @@ func (s *Steps) step(ctx context.Context, r StepRequest, do func(context.Context
 	if err != nil {
 		return StepResult{}, Application(err)
 	}
-	t := &trip{p: p, w: r.Work, last: r.Last, beat: startPulse(ctx)}
+	if activity.GetInfo(ctx).Attempt > 1 {
+		r.Last.By = "" // who wrote since may have been an earlier attempt of this step
+	}
+	t := &trip{p: p, w: r.Work, last: r.Last, tried: r.Tried, beat: startPulse(ctx)}
 	defer t.beat.end()
 	if err := do(ctx, t); err != nil {
 		return StepResult{}, Application(err)

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -177,8 +179,12 @@ func TestApplicationKeepsTheKind(t *testing.T) {
 	if err := activities.Application(context.Canceled); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled context becomes %v", err)
 	}
-	long := activities.Application(errors.New(strings.Repeat("x", 9000)))
-	if _, text := activities.Cause(long); len(text) > 3000 {
-		t.Errorf("a text of %d bytes would be in the history", len(text))
+	long := activities.Application(errors.New("x" + strings.Repeat("é", 9000)))
+	if _, text := activities.Cause(long); len(text) > 3000 || !utf8.ValidString(text) {
+		t.Errorf("a text of %d bytes would be in the history, valid %v", len(text), utf8.ValidString(text))
+	}
+	late := temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, activities.Application(errors.New("503")))
+	if kind, text := activities.Cause(late); kind != rollout.Expired || text != "no answer in time (ScheduleToClose): 503" {
+		t.Errorf("a timeout with a cause: %s %q", kind, text)
 	}
 }

@@ -18,11 +18,12 @@ const stalePatience = 10 * time.Second
 
 // trip is one run of a step: what it is about, and what was seen last.
 type trip struct {
-	p    Platform
-	w    Work
-	last rollout.Mark
-	seen rollout.Observed
-	beat *pulse
+	p     Platform
+	w     Work
+	last  rollout.Mark
+	tried *rollout.Phase
+	seen  rollout.Observed
+	beat  *pulse
 
 	// own is set while the release's own revision matters: a release that failed
 	// must not keep its stable revision from serving again.
@@ -36,20 +37,36 @@ func (t *trip) look(ctx context.Context) (err error) {
 
 // check observes and refuses to write over what somebody else changed.
 func (t *trip) check(ctx context.Context) error {
-	if err := t.look(ctx); err != nil {
-		return err
-	}
-	if err := t.catchUp(ctx); err != nil {
-		return err
-	}
-	next, err := t.p.Next(ctx, t.w)
-	if err != nil {
-		return err
-	}
-	if what := rollout.Drifted(t.seen, t.last, next); what != "" {
+	what, err := t.drifted(ctx)
+	if err == nil && what != "" {
 		return t.drift(what)
 	}
-	return nil
+	return err
+}
+
+// drifted observes and says what somebody else has changed, "" if nobody has.
+func (t *trip) drifted(ctx context.Context) (string, error) {
+	if err := t.look(ctx); err != nil {
+		return "", err
+	}
+	if err := t.catchUp(ctx); err != nil {
+		return "", err
+	}
+	if t.last.Generation == 0 && len(t.last.Split) == 0 {
+		return "", nil // nothing to compare with
+	}
+	ours := make([]rollout.Split, 0, 2)
+	for i, w := range t.writes() {
+		next, err := t.p.Next(ctx, w)
+		if kind := rollout.KindOf(err); i > 0 && kind != "" && kind != rollout.Transient {
+			continue // what cannot be planned, as with a damaged manifest, was not written
+		}
+		if err != nil {
+			return "", err
+		}
+		ours = append(ours, next)
+	}
+	return rollout.Drifted(t.seen, t.last, ours...), nil
 }
 
 // catchUp looks again while the platform shows a state from before the rollout's own
@@ -71,6 +88,14 @@ func (t *trip) catchUp(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// writes returns what this step writes, and what one that failed may have written.
+func (t *trip) writes() []Work {
+	if t.tried == nil {
+		return []Work{t.w}
+	}
+	return []Work{t.w, t.w.At(*t.tried)}
 }
 
 // ready reports whether the phase's revision may receive what the phase gives it.

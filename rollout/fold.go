@@ -53,6 +53,9 @@ func folds() map[EventKind]func(*Status, Event) {
 }
 
 func (s *Status) granted(e Event) {
+	if s.State.Final() {
+		return
+	}
 	s.Waiting, s.Failure, s.Ended = nil, "", time.Time{}
 	if s.State != StateCancelling {
 		s.State = StateInProgress
@@ -120,7 +123,7 @@ func (s *Status) jobStarted(e Event) {
 		ph.State, ph.Started, ph.Ended = PhaseInProgress, e.Time, time.Time{}
 	}
 	// From here on the platform may hold a revision, a tag or a weight of ours.
-	s.Unsettled = true
+	s.Unsettled, s.Restored = true, false
 	s.PromotionBegun = s.PromotionBegun || ph.ID == StablePhase
 }
 

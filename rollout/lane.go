@@ -70,6 +70,7 @@ type Record struct {
 	Stable         string `json:"stable,omitempty"`   // the revision that was stable when it started
 	Mark           Mark   `json:"mark"`               // what its last write left behind
 	PromotionBegun bool   `json:"promotionBegun,omitempty"`
+	Promoted       bool   `json:"promoted,omitempty"` // its revision became stable; not so where the last job was ignored
 	Unsettled      bool   `json:"unsettled,omitempty"`
 	Failure        string `json:"failure,omitempty"`
 

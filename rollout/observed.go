@@ -95,15 +95,15 @@ func (o Observed) Mark() Mark {
 }
 
 // Drifted says what somebody else changed since last, or "" if nobody did. The
-// split is drift when it differs both from last and from next, the one being
-// written: a write whose answer was lost is not drift. Where the split agrees, a
-// newer generation by another identity is.
-func Drifted(seen Observed, last Mark, next Split) string {
+// split is drift when it differs both from last and from all of ours, the ones
+// being written or tried: a write whose answer was lost is not drift. Where the
+// split agrees, a newer generation by another identity is.
+func Drifted(seen Observed, last Mark, ours ...Split) string {
 	if last.Generation == 0 && len(last.Split) == 0 {
 		return ""
 	}
 	who := cmp.Or(seen.By, "somebody")
-	if !seen.Split.SameTraffic(last.Split) && !seen.Split.SameTraffic(next) {
+	if !seen.Split.SameTraffic(last.Split) && !slices.ContainsFunc(ours, seen.Split.SameTraffic) {
 		return fmt.Sprintf("%s changed the split to %s; it was %s", who, seen.Split, last.Split)
 	}
 	if seen.Generation != last.Generation && last.By != "" && seen.By != last.By {

@@ -54,7 +54,7 @@ func checkCancel(r *run, c rollout.Command) error {
 	switch s := r.status.State; {
 	case s.Final() || r.closed != nil:
 		return fmt.Errorf("the rollout has ended %s", s)
-	case r.cancel != nil:
+	case r.cancel != nil && (c.Restore || !r.cancel.Restore):
 		return errors.New("the rollout is CANCELLING already")
 	case c.Restore && r.status.PromotionBegun:
 		return errors.New("promotion has begun: from there on only a new rollout moves traffic back")
@@ -67,6 +67,8 @@ func doCancel(r *run, ctx workflow.Context, c rollout.Command) {
 	note := ""
 	if c.Restore {
 		note = "restore"
+	} else if r.restoring && r.stop != nil {
+		r.stop() // a restore that hangs would hold the lane; traffic stays where it is
 	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventCancelling, Actor: c.Actor, Reason: c.Reason, Note: note})
 }
@@ -103,7 +105,7 @@ func checkRevive(r *run, c rollout.Command) error {
 		return fmt.Errorf("the rollout is still %s: try again when it is FAILED", r.status.State)
 	case r.revive != nil || r.cancel != nil:
 		return errors.New("another command is being carried out")
-	case job.Run != nil && job.Run.Attempt >= maxAttempts:
+	case r.retries >= maxAttempts:
 		return fmt.Errorf("it has had %d attempts: make a new rollout", maxAttempts)
 	}
 	return nil
@@ -122,7 +124,7 @@ func checkTerminate(r *run, c rollout.Command) error {
 		return errors.New("phase and job are both needed")
 	}
 	job := r.status.Job(c.Phase, c.Job)
-	if job == nil || job.Run == nil || job.Run.State != rollout.RunInProgress || r.stop == nil {
+	if job == nil || job.Run == nil || job.Run.State != rollout.RunInProgress || r.stop == nil || r.restoring {
 		return fmt.Errorf("job %s of %s has no job run in progress", c.Job, c.Phase)
 	}
 	return nil

@@ -60,10 +60,9 @@ func (r *run) listen(ctx, life workflow.Context) error {
 	}
 	workflow.GoNamed(life, "temporal cancel", func(life workflow.Context) {
 		ctx.Done().Receive(life, nil)
-		cancel := commandTable()[1]
 		p := rollout.Command{Actor: "temporal"}
-		if r.allowed(cancel, p) == nil {
-			cancel.do(r, life, p)
+		if checkCancel(r, p) == nil {
+			doCancel(r, life, p)
 		}
 	})
 	r.hearLane(life)

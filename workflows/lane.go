@@ -60,10 +60,7 @@ func (l *lane) inbox(ctx workflow.Context) workflow.Selector {
 	s.AddReceive(workflow.GetSignalChannel(ctx, rollout.SignalAcquire), func(ch workflow.ReceiveChannel, _ bool) {
 		var m rollout.Acquire
 		ch.Receive(ctx, &m)
-		if r := l.status.Record(m.Rollout); r != nil && m.Seq > r.Heard && !r.Closed {
-			r.Heard, r.State = m.Seq, rollout.StatePending
-			l.status.Queue = slices.Insert(l.status.Queue, 0, m.Rollout)
-		}
+		l.acquire(m)
 	})
 	return s
 }
@@ -95,16 +92,29 @@ func (l *lane) awaitMessage(ctx workflow.Context, in workflow.Selector) bool {
 	return in.HasPending()
 }
 
+// acquire queues a rollout that has had the lane before at the head. One that has it,
+// or queues already, has asked twice.
+func (l *lane) acquire(m rollout.Acquire) {
+	r := l.status.Record(m.Rollout)
+	if r == nil || m.Seq <= r.Heard || r.Closed || l.status.Holder == m.Rollout || slices.Contains(l.status.Queue, m.Rollout) {
+		return
+	}
+	r.Heard, r.State = m.Seq, rollout.StatePending
+	l.status.Queue = slices.Insert(l.status.Queue, 0, m.Rollout)
+}
+
 // enqueue starts the rollout that a release asks for, PENDING.
 func (l *lane) enqueue(ctx workflow.Context, m rollout.Enqueue) {
-	if slices.ContainsFunc(l.status.Records, func(r rollout.Record) bool {
+	if i := slices.IndexFunc(l.status.Records, func(r rollout.Record) bool {
 		return r.Release == m.Plan.Release && r.Digest == m.Plan.Digest && r.Enqueued >= m.Seq
-	}) {
-		return // sent twice
+	}); i >= 0 { // sent twice, or by a release that was made again and has to be told
+		l.tell(ctx, l.status.Records[i])
+		return
 	}
 	name, err := l.start(ctx, m)
 	if err != nil {
 		workflow.GetLogger(ctx).Error("start rollout", "release", m.Plan.Release, "error", err)
+		l.tell(ctx, rollout.Record{Release: m.Plan.Release, State: rollout.StateFailed})
 		return
 	}
 	record := rollout.Record{
@@ -149,22 +159,24 @@ func (l *lane) report(ctx workflow.Context, m rollout.Report) {
 	if r == nil || m.Seq <= r.Heard {
 		return
 	}
-	enqueued, created := r.Enqueued, r.Created
+	enqueued, created, before := r.Enqueued, r.Created, r.State
 	*r = m.Record
 	r.Heard, r.Enqueued, r.Created = m.Seq, enqueued, created
 	l.settleRecord(*r)
-	l.tell(ctx, *r)
+	if r.State != before {
+		l.tell(ctx, *r)
+	}
 }
 
 // settleRecord keeps what a rollout that ended leaves to the next one.
 func (l *lane) settleRecord(r rollout.Record) {
-	if len(r.Mark.Split) > 0 {
+	if len(r.Mark.Split) > 0 || r.PromotionBegun {
 		l.status.Last = &r
 	}
 	if r.State.HoldsLane() {
 		return
 	}
-	if r.State == rollout.StateSucceeded {
+	if r.State == rollout.StateSucceeded && r.Promoted {
 		l.status.Succeeded = append([]rollout.Record{r}, l.status.Succeeded...)
 		l.status.Succeeded = l.status.Succeeded[:min(2, len(l.status.Succeeded))]
 	}
@@ -189,6 +201,7 @@ func (l *lane) grant(ctx workflow.Context) {
 	if !l.signal(ctx, name, rollout.SignalGrant, g) {
 		r.State, r.Failure, l.status.Holder = rollout.StateFailed, "its workflow does not run any more", ""
 		r.Closed = true
+		l.tell(ctx, *r)
 		return
 	}
 	r.State = rollout.StateInProgress
@@ -198,7 +211,8 @@ func (l *lane) grant(ctx workflow.Context) {
 // checkHolder frees the lane of a rollout that was terminated: it could not say so itself.
 func (l *lane) checkHolder(ctx workflow.Context) {
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 30 * time.Second, Summary: "does " + l.status.Holder + " still run?",
+		StartToCloseTimeout: 10 * time.Second, ScheduleToCloseTimeout: holderCheck,
+		Summary: "does " + l.status.Holder + " still run?",
 	})
 	var res activities.HolderResult
 	if err := workflow.ExecuteActivity(actx, entities.Holder, activities.HolderRequest{
@@ -207,7 +221,8 @@ func (l *lane) checkHolder(ctx workflow.Context) {
 		return // ask again in a minute
 	}
 	r := l.status.Record(l.status.Holder)
-	if r == nil || !r.State.HoldsLane() {
+	if r == nil {
+		l.status.Holder = ""
 		return
 	}
 	r.State, r.Closed, r.Failure = rollout.StateFailed, true, "its workflow was terminated"

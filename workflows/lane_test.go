@@ -71,7 +71,7 @@ func (e *env) enqueue(release string) {
 // report says that a rollout has come to a state; seq counts its own messages.
 func (e *env) report(name string, seq int, state rollout.State) {
 	e.SignalWorkflow(rollout.SignalReport, rollout.Report{Rollout: name, Seq: seq, Record: rollout.Record{
-		Rollout: name, Release: name[:strings.Index(name, "-to-")], State: state, Mark: rollout.Mark{Split: rollout.Split{{Revision: name, Percent: 100}}},
+		Rollout: name, Release: name[:strings.Index(name, "-to-")], State: state, Promoted: state == rollout.StateSucceeded, Mark: rollout.Mark{Split: rollout.Split{{Revision: name, Percent: 100}}},
 	}})
 }
 
@@ -111,8 +111,8 @@ func TestLaneGrantsOneRolloutAtATime(t *testing.T) {
 		"follow -> v1 v1-to-prod-0001 PENDING",
 		"grant -> v1-to-prod-0001",
 		"follow -> v1 v1-to-prod-0001 IN_PROGRESS",
+		"follow -> v1 v1-to-prod-0001 IN_PROGRESS", // the answer to what was sent twice
 		"follow -> v2 v2-to-prod-0001 PENDING",
-		"follow -> v1 v1-to-prod-0001 IN_PROGRESS",
 		"follow -> v1 v1-to-prod-0001 SUCCEEDED",
 		"grant -> v2-to-prod-0001 after v1-to-prod-0001",
 		"follow -> v2 v2-to-prod-0001 IN_PROGRESS",
@@ -174,6 +174,34 @@ func TestLaneFreesItselfFromATerminatedHolder(t *testing.T) {
 	})
 	if r := s.Record("v1-to-prod-0001"); r == nil || !r.Unsettled || r.Stable != "shop-0" {
 		t.Errorf("record %+v", r)
+	}
+}
+
+// TestLaneHearsOneAcquire: a retry and then a cancel --restore both ask, and the rollout is
+// terminated after that.
+func TestLaneHearsOneAcquire(t *testing.T) {
+	t.Parallel()
+	e := laneEnv(t, false)
+	e.at(1*time.Minute, func() { e.enqueue("v1") })
+	e.at(2*time.Minute, func() { e.report("v1-to-prod-0001", 1, rollout.StateFailed) })
+	for seq := 2; seq <= 3; seq++ {
+		e.at(3*time.Minute, func() { e.SignalWorkflow(rollout.SignalAcquire, rollout.Acquire{Rollout: "v1-to-prod-0001", Seq: seq}) })
+	}
+	e.at(30*time.Minute, func() { e.enqueue("v2") })
+	if s := e.lane(t); s.Holder != "v2-to-prod-0001" || e.looks != 1 {
+		t.Errorf("holder %q, queue %q, %d looks", s.Holder, s.Queue, e.looks)
+	}
+}
+
+func TestLaneTellsAReleaseWhoseRolloutIsGone(t *testing.T) {
+	t.Parallel()
+	e := laneEnv(t, true)
+	e.at(1*time.Minute, func() { e.enqueue("v1") })
+	e.at(2*time.Minute, func() { e.enqueue("gone") })
+	e.at(4*time.Minute, func() { e.report("v1-to-prod-0001", 1, rollout.StateSucceeded) })
+	e.lane(t)
+	if got := strings.Join(e.sent, "\n"); !strings.Contains(got, "follow -> gone gone-to-prod-0001 FAILED") {
+		t.Error(got)
 	}
 }
 

@@ -107,9 +107,9 @@ func firsts() []pathRow {
 			want: rollout.StateSucceeded, splits: "shop-v2 100%",
 			path: []string{
 				"created", "granted", "baseline (shop-terraform 100%)",
+				"settled (shop-terraform 100%)",
 				"canary-25 skipped: first rollout: no earlier release of this pipeline is on prod",
 				"canary-50 skipped: first rollout: no earlier release of this pipeline is on prod",
-				"settled (shop-terraform 100%)",
 				"waits for advance: canary-50 is skipped: first rollout: no earlier release of this pipeline is on prod; now shop-terraform 100% serves",
 				"stable advanced by ann", "stable started", "stable shifted 100% (shop-v2 100%)", "stable succeeded", "ended SUCCEEDED",
 			},
@@ -335,7 +335,7 @@ func predecessors() []pathRow {
 			name: "a predecessor that stopped after its promotion had begun needs a person",
 			setup: func(s *stage) {
 				s.after()
-				s.grant.Predecessor.State, s.grant.Predecessor.PromotionBegun = rollout.StateFailed, true
+				s.grant.Predecessor.State, s.grant.Predecessor.PromotionBegun, s.grant.Predecessor.Promoted = rollout.StateFailed, true, false
 				s.grant.Predecessor.Stable = "shop-v0"
 				s.command(time.Hour, rollout.CommandResume, rollout.Command{Accept: true, Actor: "ann"})
 				s.command(2*time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})

@@ -37,10 +37,10 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 	}
 	for {
 		res, err := r.step(ctx, steps.Deploy, stepOptions{
-			work: r.work(ph), last: r.last, summary: fmt.Sprintf("%s: %d%%", ph.ID, ph.Weight),
+			work: r.work(ph), summary: fmt.Sprintf("%s: %d%%", ph.ID, ph.Weight),
 		})
 		if err == nil {
-			r.last = res.Observed.Mark()
+			r.last, r.tried = res.Observed.Mark(), nil
 			r.record(ctx, rollout.Event{
 				Kind: rollout.EventShifted, Phase: ph.ID, Weight: &ph.Weight,
 				Split: res.Observed.Split.Serving(), Revision: res.Observed.Revision, URL: res.Observed.URL,
@@ -59,6 +59,7 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 			}
 			_, text = activities.Cause(err)
 		}
+		r.tried, r.last.By = &ph, ""
 		r.fail(ctx, ph.ID, err, text)
 		return false
 	}
@@ -72,15 +73,28 @@ func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
 		kind = rollout.EventJobTerminated
 	}
 	r.record(ctx, rollout.Event{Kind: kind, Phase: phase, Job: rollout.JobDeploy, Note: text})
-	if r.cancel != nil {
-		return // a cancel says itself whether traffic moves
-	}
-	if r.in.Plan.OnFailure == rollout.OnFailureRestore {
+	if r.cancel == nil && r.in.Plan.OnFailure == rollout.OnFailureRestore {
 		r.restore(ctx)
+	}
+	r.takeOver(ctx)
+	if r.cancel != nil {
+		return // it says itself whether traffic moves
 	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventFailed})
 	r.grant = nil
 	r.report(ctx)
+}
+
+// takeOver makes what a failed step of ours has left behind our last write, unless
+// somebody else has changed it: the next rollout compares with it.
+func (r *run) takeOver(ctx workflow.Context) {
+	if r.tried == nil || !r.prepared {
+		return
+	}
+	res, err := r.step(ctx, steps.Observe, stepOptions{work: r.onlyStable(), summary: "what is left behind"})
+	if err == nil && res.Drift == "" {
+		r.last, r.tried = res.Observed.Mark(), nil
+	}
 }
 
 // restore gives the recorded stable revision all requests, if there is one and this
@@ -89,15 +103,17 @@ func (r *run) restore(ctx workflow.Context) {
 	if r.status.PromotionBegun || !r.prepared || r.status.Stable == "" {
 		return
 	}
+	r.restoring = true
 	res, err := r.step(ctx, steps.Restore, stepOptions{
-		work: r.onlyStable(), last: r.last, summary: "restore: all traffic to " + r.status.Stable, budget: restoreBudget,
+		work: r.onlyStable(), summary: "restore: all traffic to " + r.status.Stable, budget: restoreBudget, restore: true,
 	})
+	r.restoring = false
 	if err != nil {
 		_, text := activities.Cause(err)
 		r.record(ctx, rollout.Event{Kind: rollout.EventRestoreFailed, Note: text})
 		return
 	}
-	r.last = res.Observed.Mark()
+	r.last, r.tried = res.Observed.Mark(), nil
 	r.record(ctx, rollout.Event{Kind: rollout.EventRestored, Split: res.Observed.Split.Serving(), Note: res.Note})
 }
 
@@ -123,24 +139,24 @@ func (r *run) acquire(ctx workflow.Context) {
 	r.wait(ctx, rollout.Waiting{
 		For: rollout.WaitLane, Reason: "asks for its lane again", Commands: r.commands(rollout.CommandCancel),
 	})
-	r.signalLane(ctx, rollout.SignalAcquire, func(seq int) any {
-		return rollout.Acquire{Rollout: r.in.Rollout, Seq: seq}
-	})
+	r.sent++
+	r.signalLane(ctx, rollout.SignalAcquire, rollout.Acquire{Rollout: r.in.Rollout, Seq: r.sent})
 }
 
 // end carries out a cancel. Traffic moves only with --restore, and then only with
-// the lane in hand.
+// the lane in hand. A cancel without it overrules one that asked for it.
 func (r *run) end(ctx workflow.Context) {
 	if r.cancel.Restore && r.prepared && !r.status.Restored {
 		if r.grant == nil {
 			r.acquire(ctx)
 			r.publish(ctx)
-			_ = workflow.Await(ctx, func() bool { return r.grant != nil || r.closed != nil })
+			// The context is never cancelled.
+			_ = workflow.Await(ctx, func() bool { return r.grant != nil || r.closed != nil || !r.cancel.Restore })
 		}
-		if r.grant != nil {
+		if r.grant != nil && r.cancel.Restore {
 			r.last = rollout.Mark{} // a person asked for the baseline, whatever is there now
 			r.restore(ctx)
 		}
 	}
-	r.finish(ctx, rollout.StateCancelled, "")
+	r.finish(ctx, rollout.StateCancelled)
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 
 	"go.temporal.io/sdk/workflow"
@@ -11,68 +12,53 @@ import (
 
 // prepare records what is live, finds out which revision is stable, and settles:
 // nothing but the stable revision receives requests before the first phase.
-func (r *run) prepare(ctx workflow.Context) {
+func (r *run) prepare(ctx workflow.Context, phase string) {
 	res, err := r.step(ctx, steps.Baseline, stepOptions{work: r.onlyStable(), summary: "baseline"})
-	if err != nil {
-		r.failEarly(ctx, err)
-		return
+	if err == nil && !r.recorded {
+		r.recorded = true
+		r.record(ctx, rollout.Event{
+			Kind: rollout.EventBaseline, Split: res.Observed.Split.Serving(), Digest: res.Baseline, URL: res.Observed.URL,
+		})
 	}
-	r.record(ctx, rollout.Event{
-		Kind: rollout.EventBaseline, Split: res.Observed.Split.Serving(), Digest: res.Baseline, URL: res.Observed.URL,
-	})
-	for {
-		stable, doubt := r.judge(res.Observed)
+	for accepted := false; err == nil; {
+		stable, doubt := r.judge(res.Observed, accepted)
 		if doubt == "" {
 			err = r.settle(ctx, res.Observed, stable)
-			if err == nil {
-				r.prepared = true
-				return
-			}
 			kind, text := activities.Cause(err)
 			if kind != rollout.Drift {
-				r.failEarly(ctx, err)
-				return
+				break
 			}
 			doubt = text
 		}
-		accepted, ok := r.person(ctx, doubt)
-		if !ok {
+		var ok bool
+		if accepted, ok = r.person(ctx, doubt); !ok {
 			return
 		}
-		if res, err = r.step(ctx, steps.Observe, stepOptions{work: r.onlyStable(), summary: "observe again"}); err != nil {
-			r.failEarly(ctx, err)
-			return
-		}
-		r.accepted = accepted
+		res, err = r.step(ctx, steps.Observe, stepOptions{work: r.onlyStable(), summary: "observe again"})
 	}
-}
-
-func (r *run) failEarly(ctx workflow.Context, err error) {
-	if ph, _ := r.status.NextPhase(); ph != nil {
+	if err != nil {
 		_, text := activities.Cause(err)
-		r.fail(ctx, ph.ID, err, text)
+		r.fail(ctx, phase, err, text)
+		return
 	}
+	r.prepared = true
 }
 
 // judge returns the revision that is stable, "" where nothing serves, or a doubt
-// that a person has to settle.
-func (r *run) judge(seen rollout.Observed) (stable, doubt string) {
-	serving := seen.Split.Serving()
+// that a person has to settle. Accepted, what serves is what counts.
+func (r *run) judge(seen rollout.Observed, accepted bool) (stable, doubt string) {
 	last := r.grant.Predecessor
-	untouched := last == nil || len(last.Mark.Split) == 0
+	if accepted || last == nil || len(last.Mark.Split) == 0 && !last.PromotionBegun {
+		return only(seen.Split)
+	}
 	switch {
-	case len(serving) == 0 && (untouched || r.accepted):
-		return "", ""
-	case untouched || r.accepted:
-		if len(serving) > 1 {
-			return "", fmt.Sprintf("%s serve and no rollout has recorded which is stable: give one of them all requests", seen.Split)
-		}
-		return serving[0].Revision, ""
-	case last.State == rollout.StateSucceeded:
+	case last.Promoted:
 		stable = last.Revision
 	case last.PromotionBegun:
 		return "", fmt.Sprintf("%s stopped after its promotion had begun; now %s serves, before it was %s",
-			last.Rollout, seen.Split, last.Stable)
+			last.Rollout, seen.Split, cmp.Or(last.Stable, "nothing"))
+	case last.Stable == "":
+		return only(seen.Split)
 	default:
 		stable = last.Stable
 	}
@@ -83,23 +69,28 @@ func (r *run) judge(seen rollout.Observed) (stable, doubt string) {
 	return stable, ""
 }
 
-// settle skips the phases that have nothing to compare with, and gives the stable
-// revision all requests.
+// only returns the one revision that serves, or "" where none does.
+func only(split rollout.Split) (stable, doubt string) {
+	switch serving := split.Serving(); len(serving) {
+	case 0:
+		return "", ""
+	case 1:
+		return serving[0].Revision, ""
+	}
+	return "", fmt.Sprintf("%s serve and no rollout has recorded which is stable: give one of them all requests", split)
+}
+
+// settle gives the stable revision all requests, and then skips the phases that have
+// nothing to compare the release with.
 func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string) error {
-	switch {
-	case stable == "":
-		r.skip(ctx, "nothing serves on "+r.in.Plan.Target.Name+" yet", r.in.Plan.APIVersion == rollout.APIVersionSerin)
+	target, serin := r.in.Plan.Target.Name, r.in.Plan.APIVersion == rollout.APIVersionSerin
+	if stable == "" {
+		r.skip(ctx, "nothing serves on "+target+" yet", serin)
 		return nil
-	case stable == seen.Revision:
-		r.skip(ctx, "the release serves already", true)
-	case r.grant.First && r.in.Plan.APIVersion == rollout.APIVersionGoogle:
-		r.skip(ctx, "first rollout: no earlier release of this pipeline is on "+r.in.Plan.Target.Name, false)
 	}
 	work := r.onlyStable()
-	work.Stable = stable
-	res, err := r.step(ctx, steps.Settle, stepOptions{
-		work: work, last: seen.Mark(), summary: "settle: all traffic to " + stable,
-	})
+	work.Stable, r.last = stable, seen.Mark()
+	res, err := r.step(ctx, steps.Settle, stepOptions{work: work, summary: "settle: all traffic to " + stable})
 	if err != nil {
 		return err
 	}
@@ -107,6 +98,12 @@ func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string)
 	r.record(ctx, rollout.Event{
 		Kind: rollout.EventSettled, Split: res.Observed.Split.Serving(), Revision: stable, URL: res.Observed.URL,
 	})
+	switch {
+	case stable == seen.Revision:
+		r.skip(ctx, "the release serves already", true)
+	case r.grant.First && !serin:
+		r.skip(ctx, "first rollout: no earlier release of this pipeline is on "+target, false)
+	}
 	return nil
 }
 
@@ -119,7 +116,7 @@ func (r *run) skip(ctx workflow.Context, why string, byItself bool) {
 			r.record(ctx, rollout.Event{Kind: rollout.EventSkipped, Phase: ph.ID, Note: why})
 		}
 	}
-	r.byItself[rollout.StablePhase] = byItself
+	r.byItself = byItself
 }
 
 // onlyStable is the work that leaves the stable revision alone with all requests.

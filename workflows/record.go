@@ -28,7 +28,7 @@ func (r *run) wait(ctx workflow.Context, w rollout.Waiting) {
 // publish brings the search attributes and the current details up to date: at most
 // one event however much has happened since the last time.
 func (r *run) publish(ctx workflow.Context) {
-	workflow.SetCurrentDetails(ctx, details(r.status))
+	workflow.SetCurrentDetails(ctx, r.details())
 	now := published{state: string(r.status.State), phase: r.phaseNow()}
 	if now == r.published {
 		return
@@ -58,28 +58,27 @@ func (r *run) phaseNow() string {
 
 // report tells the lane where the rollout stands.
 func (r *run) report(ctx workflow.Context) {
-	record := r.asRecord()
-	r.signalLane(ctx, rollout.SignalReport, func(seq int) any {
-		return rollout.Report{Rollout: r.in.Rollout, Seq: seq, Record: record}
-	})
+	r.sent++
+	r.signalLane(ctx, rollout.SignalReport, rollout.Report{Rollout: r.in.Rollout, Seq: r.sent, Record: r.asRecord()})
 }
 
-// signalLane numbers a message and sends it. A lane that was terminated is started
-// again by the next release; what it knew is then gone, so nobody is told.
-func (r *run) signalLane(ctx workflow.Context, signal string, message func(seq int) any) {
-	r.sent++
+// signalLane sends a message. A lane that was terminated is started again by the
+// next release; what it knew is then gone, so nobody is told.
+func (r *run) signalLane(ctx workflow.Context, signal string, message any) {
 	lane := rollout.LaneID(r.in.Plan.Pipeline, r.in.Plan.Target.Name)
-	if err := workflow.SignalExternalWorkflow(ctx, lane, "", signal, message(r.sent)).Get(ctx, nil); err != nil {
+	if err := workflow.SignalExternalWorkflow(ctx, lane, "", signal, message).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("the lane does not answer", "lane", lane, "error", err)
 	}
 }
 
 func (r *run) asRecord() rollout.Record {
 	s := r.status
+	promotion := s.Job(rollout.StablePhase, rollout.JobDeploy)
 	return rollout.Record{
 		Rollout: s.Rollout, Release: s.Release, Digest: s.Digest, Document: r.in.Document, State: s.State,
 		Revision: s.Revision, Stable: s.Stable, Mark: r.last, PromotionBegun: s.PromotionBegun, Unsettled: s.Unsettled,
-		Failure: s.Failure, Actor: r.in.Actor, Created: s.Created, Ended: s.Ended,
+		Promoted: promotion != nil && promotion.State == rollout.JobSucceeded,
+		Failure:  s.Failure, Actor: r.in.Actor, Created: s.Created, Ended: s.Ended,
 	}
 }
 
@@ -104,7 +103,7 @@ func (r *run) commands(names ...string) []string {
 
 func (r *run) commandLine(name string) string {
 	verb := map[string]string{
-		rollout.CommandRetryJob: "retry-job", rollout.CommandIgnoreJob: "ignore-job", rollout.CommandTerminate: "terminate-job-run",
+		rollout.CommandRetryJob: "retry-job", rollout.CommandIgnoreJob: "ignore-job",
 	}[name]
 	if verb == "" {
 		verb = name
@@ -123,7 +122,8 @@ func (r *run) commandLine(name string) string {
 
 // details is the Markdown that the Web UI shows: the phases, what is waited for,
 // and the exact command.
-func details(s rollout.Status) string {
+func (r *run) details() string {
+	s := r.status
 	var b []byte
 	b = fmt.Appendf(b, "**%s** %s on %s/%s\n\n", s.State, s.Release, s.Pipeline, s.Target)
 	b = fmt.Append(b, "| phase | weight | observed | state |\n|---|---|---|---|\n")
@@ -139,6 +139,9 @@ func details(s rollout.Status) string {
 	}
 	if s.Failure != "" {
 		b = fmt.Appendf(b, "\nFailed: %s\n", s.Failure)
+	}
+	if s.State == rollout.StateFailed {
+		b = fmt.Appendf(b, "\n`%s`\n\n`%s`\n", r.commandLine(rollout.CommandRetryJob), r.commandLine(rollout.CommandIgnoreJob))
 	}
 	if w := s.Waiting; w != nil {
 		b = fmt.Appendf(b, "\nWaits for **%s** since %s: %s\n", w.For, w.Since.Format("2006-01-02 15:04:05 MST"), w.Reason)

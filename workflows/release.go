@@ -16,6 +16,8 @@ type release struct {
 	status rollout.ReleaseStatus
 	plans  []rollout.StagePlan
 	heard  map[string]int // highest sequence number by target
+
+	published rollout.State // what the search attribute says
 }
 
 // Release renders a release, asks the lane of its first stage for a rollout, and
@@ -133,6 +135,10 @@ func (r *release) publish(ctx workflow.Context) {
 	if state == rollout.StateSucceeded && r.status.Ended.IsZero() {
 		state = rollout.StateInProgress
 	}
+	if state == r.published {
+		return
+	}
+	r.published = state
 	if err := workflow.UpsertTypedSearchAttributes(ctx,
 		temporal.NewSearchAttributeKeyKeyword(rollout.AttributeState).ValueSet(string(state))); err != nil {
 		workflow.GetLogger(ctx).Error("search attributes", "error", err)

@@ -28,14 +28,16 @@ type run struct {
 	closed  *rollout.Close // a newer rollout has started
 	over    bool           // and this one knows
 
-	prepared  bool            // baseline recorded, settled
-	accepted  bool            // a person took what is observed as the baseline
-	byItself  map[string]bool // phases that begin although nobody advances them
-	last      rollout.Mark    // what our last write left behind
-	stop      func()          // ends the running activity; nil while none runs
+	recorded  bool           // the baseline; a later attempt never records it again
+	prepared  bool           // settled
+	byItself  bool           // stable begins although nobody advances it
+	last      rollout.Mark   // what our last write left behind
+	tried     *rollout.Phase // what a step that failed may have written since
+	stop      func()         // ends the running activity; nil while none runs
+	restoring bool
 	retries   int
 	granted   int // sequence number of the newest grant
-	sent      int // sequence number of the last report
+	sent      int // sequence number of the last message to the lane
 	published published
 }
 
@@ -46,10 +48,7 @@ type run struct {
 // It completes when it SUCCEEDED, closes as Canceled when it was CANCELLED, and as
 // Failed when it ended FAILED: a Failed execution means that a person must look.
 func Rollout(ctx workflow.Context, in rollout.Start) (rollout.Record, error) {
-	r := &run{
-		in: in, status: rollout.NewStatus(in.Rollout, in.Plan), mutex: workflow.NewMutex(ctx),
-		byItself: map[string]bool{},
-	}
+	r := &run{in: in, status: rollout.NewStatus(in.Rollout, in.Plan), mutex: workflow.NewMutex(ctx)}
 	life, stop := workflow.NewDisconnectedContext(ctx) // a cancellation is a command, not an end
 	defer stop()
 	if err := r.listen(ctx, life); err != nil {
@@ -82,10 +81,10 @@ func (r *run) next(ctx workflow.Context) {
 		r.awaitRevival(ctx)
 	case r.grant == nil:
 		r.await(ctx, func() bool { return r.grant != nil })
-	case !r.prepared:
-		r.prepare(ctx)
 	case ph == nil:
-		r.finish(ctx, rollout.StateSucceeded, "")
+		r.finish(ctx, rollout.StateSucceeded)
+	case !r.prepared:
+		r.prepare(ctx, ph.ID)
 	case r.mayBegin(ctx, ph, i):
 		r.phase(ctx, ph.ID)
 	}
@@ -100,29 +99,27 @@ func (r *run) await(ctx workflow.Context, done func() bool) {
 
 func (r *run) ended() bool { return r.status.State.Final() || r.over }
 
-// mayBegin waits until the phase at index i may begin, and reports whether it may.
+// mayBegin reports whether the phase at index i may begin. If not, it has waited
+// for what could have changed that.
 func (r *run) mayBegin(ctx workflow.Context, ph *rollout.PhaseStatus, i int) bool {
-	plan := r.in.Plan.Phases[i]
-	if i == 0 || r.advance == ph.ID || r.byItself[ph.ID] {
+	begins := r.in.Plan.Phases[i].Advance
+	switch {
+	case i == 0, r.advance == ph.ID, r.byItself && ph.ID == rollout.StablePhase:
 		return true
-	}
-	if !plan.Advance.Automatic {
+	case begins.Automatic:
+		r.soak(ctx, ph.ID, begins.Wait)
+		if r.cancel == nil && r.advance != ph.ID {
+			r.advance = ph.ID
+			r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: ph.ID, Actor: actorAutomation})
+		}
+	default:
 		r.wait(ctx, rollout.Waiting{
 			For: rollout.WaitAdvance, Reason: r.advanceReason(ph),
 			Commands: r.commands(rollout.CommandAdvance, rollout.CommandCancel),
 		})
 		r.await(ctx, func() bool { return r.advance == ph.ID })
-		return r.advance == ph.ID && r.cancel == nil
 	}
-	r.soak(ctx, ph.ID, plan.Advance.Wait)
-	if r.cancel != nil {
-		return false
-	}
-	if r.advance != ph.ID {
-		r.advance = ph.ID
-		r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: ph.ID, Actor: actorAutomation})
-	}
-	return true
+	return false
 }
 
 // soak waits for an automatic advance. A person who advances ends it early.
@@ -141,8 +138,8 @@ func (r *run) soak(ctx workflow.Context, phase string, wait time.Duration) {
 }
 
 // finish ends the rollout and tells its lane.
-func (r *run) finish(ctx workflow.Context, state rollout.State, note string) {
-	r.record(ctx, rollout.Event{Kind: rollout.EventEnded, State: state, Note: note})
+func (r *run) finish(ctx workflow.Context, state rollout.State) {
+	r.record(ctx, rollout.Event{Kind: rollout.EventEnded, State: state})
 	r.report(ctx)
 }
 

@@ -27,8 +27,13 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{platform: fake.New(), plan: plan("v2")}
-	s.env = newEnv(t, rollout.RolloutID("shop", "v2-to-prod-0001"), func(e *env) {
+	return newStageOn(t, fake.New(), "v2")
+}
+
+func newStageOn(t *testing.T, platform *fake.Platform, release string) *stage {
+	t.Helper()
+	s := &stage{platform: platform, plan: plan(release)}
+	s.env = newEnv(t, rollout.RolloutID("shop", release+"-to-prod-0001"), func(e *env) {
 		workflows.Register(e)
 		e.RegisterActivity(activities.NewSteps(map[rollout.Runtime]activities.Platform{
 			rollout.RuntimeCloudRun: s.platform,
@@ -47,7 +52,7 @@ func newStage(t *testing.T) *stage {
 func (s *stage) after() {
 	s.platform.Serve(service, "shop-v1")
 	s.grant.Predecessor = &rollout.Record{
-		Rollout: "v1-to-prod-0001", State: rollout.StateSucceeded, Revision: "shop-v1",
+		Rollout: "v1-to-prod-0001", State: rollout.StateSucceeded, Promoted: true, Revision: "shop-v1",
 		Mark: rollout.Mark{Split: rollout.Split{{Revision: "shop-v1", Percent: 100}}},
 	}
 }
@@ -80,7 +85,7 @@ func (s *stage) advance(d time.Duration, phase string) {
 func (s *stage) run(t *testing.T) rollout.Status {
 	t.Helper()
 	s.at(0, s.give)
-	s.ExecuteWorkflow(rollout.WorkflowRollout, rollout.Start{Rollout: "v2-to-prod-0001", Plan: s.plan})
+	s.ExecuteWorkflow(rollout.WorkflowRollout, rollout.Start{Rollout: s.plan.Release + "-to-prod-0001", Plan: s.plan})
 	if !s.IsWorkflowCompleted() {
 		t.Fatalf("the rollout has not ended: %v", s.GetWorkflowError())
 	}

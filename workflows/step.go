@@ -30,41 +30,62 @@ var entities *activities.Entities //nolint:gochecknoglobals // a nil pointer, fo
 // stepOptions says how a step is run. A zero budget is stepBudget.
 type stepOptions struct {
 	work    activities.Work
-	last    rollout.Mark
 	summary string
 	budget  time.Duration
+	restore bool // goes on through a cancel that asks for it
 }
 
 // step runs an activity on the target's task queue. While no worker polls the
 // queue it says so and tries again, until the rollout is cancelled.
-func (r *run) step(ctx workflow.Context, activity any, o stepOptions) (activities.StepResult, error) {
-	for patience := pollerWait; ; patience = min(2*patience, maxPollerWait) {
-		r.publish(ctx)
-		actx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, r.activityOptions(o, patience)))
-		r.stop = stop
-		f := workflow.ExecuteActivity(actx, activity, activities.StepRequest{Work: o.work, Last: o.last})
-		idle := r.status.Waiting != nil && r.status.Waiting.For == rollout.WaitWorker
-		if idle { // nothing has started that a cancel would have to wait for
-			_ = workflow.Await(ctx, func() bool { return f.IsReady() || r.cancel != nil })
-			if !f.IsReady() {
-				stop()
-			}
-		}
-		var res activities.StepResult
-		err := f.Get(ctx, &res)
-		r.stop = nil
-		stop()
-		if !activities.NoWorker(err) || r.cancel != nil {
+func (r *run) step(ctx workflow.Context, do any, o stepOptions) (activities.StepResult, error) {
+	for {
+		res, err := r.attempt(ctx, do, o, pollerWait)
+		if !activities.NoWorker(err) || r.quits(o) || !r.awaitWorker(ctx, o) {
 			return res, err
-		}
-		if !idle {
-			r.wait(ctx, rollout.Waiting{
-				For: rollout.WaitWorker, Reason: "no worker polls task queue " + r.in.Plan.Target.TaskQueue,
-				Commands: r.commands(rollout.CommandCancel),
-			})
 		}
 	}
 }
+
+// attempt runs the activity once, or finds that no worker takes it within patience.
+func (r *run) attempt(ctx workflow.Context, do any, o stepOptions, patience time.Duration) (res activities.StepResult, err error) {
+	r.publish(ctx)
+	actx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, r.activityOptions(o, patience)))
+	defer stop()
+	r.stop = stop
+	err = workflow.ExecuteActivity(actx, do, r.request(o)).Get(ctx, &res)
+	r.stop = nil
+	return res, err
+}
+
+func (r *run) request(o stepOptions) activities.StepRequest {
+	return activities.StepRequest{Work: o.work, Last: r.last, Tried: r.tried}
+}
+
+// awaitWorker looks at the target until a worker does, and reports whether one did.
+// A look can be given up at any time; the step itself could be in the middle of a write.
+func (r *run) awaitWorker(ctx workflow.Context, o stepOptions) bool {
+	queue := r.in.Plan.Target.TaskQueue
+	r.wait(ctx, rollout.Waiting{
+		For: rollout.WaitWorker, Reason: "no worker polls task queue " + queue, Commands: r.commands(rollout.CommandCancel),
+	})
+	o.summary = "is there a worker?"
+	for patience := pollerWait; !r.quits(o); patience = min(2*patience, maxPollerWait) {
+		r.publish(ctx)
+		actx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, r.activityOptions(o, patience)))
+		look := workflow.ExecuteActivity(actx, steps.Observe, r.request(o))
+		// The context is never cancelled.
+		_ = workflow.Await(ctx, func() bool { return look.IsReady() || r.quits(o) })
+		stop()
+		if look.IsReady() && !activities.NoWorker(look.Get(ctx, nil)) {
+			r.record(ctx, rollout.Event{Kind: rollout.EventResumed, Note: "a worker polls " + queue})
+			return true
+		}
+	}
+	return false
+}
+
+// quits reports whether a cancel ends the step's wait for a worker.
+func (r *run) quits(o stepOptions) bool { return r.cancel != nil && !(o.restore && r.cancel.Restore) }
 
 func (r *run) activityOptions(o stepOptions, patience time.Duration) workflow.ActivityOptions {
 	budget := o.budget
@@ -94,8 +115,6 @@ func (r *run) work(ph rollout.Phase) activities.Work {
 
 func workOf(p rollout.Plan, ph rollout.Phase) activities.Work {
 	return activities.Work{
-		Pipeline: p.Pipeline, Release: p.Release, Digest: p.Digest, Target: p.Target,
-		Phase: ph.ID, Weight: ph.Weight, Promotion: ph.Promotion(), Custom: ph.Custom, Manifest: ph.Manifest,
-		CloudRun: p.CloudRun,
-	}
+		Pipeline: p.Pipeline, Release: p.Release, Digest: p.Digest, Target: p.Target, CloudRun: p.CloudRun,
+	}.At(ph)
 }

@@ -3,23 +3,24 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/urfave/cli/v2"
+
+	serin "github.com/serin-dev/serin/cli"
 )
 
 // app is what the commands share.
 type app struct {
-	out, err io.Writer
-	log      *slog.Logger
+	serin.Streams
+	log *slog.Logger
 }
 
 // run runs one command and returns the exit code.
-func run(ctx context.Context, args []string, out, errs io.Writer) int {
-	a := &app{out: out, err: errs, log: slog.New(slog.NewTextHandler(errs, nil))}
+func run(ctx context.Context, args []string, s serin.Streams) int {
+	a := &app{Streams: s, log: slog.New(slog.NewTextHandler(s.Err, nil))}
 	if err := a.cli().RunContext(ctx, args); err != nil {
-		_, _ = fmt.Fprintln(errs, "serin-local:", err) // nobody is left to tell
+		_, _ = fmt.Fprintln(s.Err, "serin-local:", err) // nobody is left to tell
 		return 1
 	}
 	return 0
@@ -28,14 +29,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 func (a *app) cli() *cli.App {
 	return &cli.App{
 		Name:      "serin-local",
-		Usage:     "Serin's surroundings on one machine: Temporal, its Web UI, artifacts",
-		Writer:    a.out,
-		ErrWriter: a.err,
+		Usage:     "Serin on one machine: Temporal, its Web UI, a Cloud Run that serves, a worker",
+		Writer:    a.Out,
+		ErrWriter: a.Err,
 		// Without it urfave/cli exits by itself.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return err },
 		Action:         unknownCommand,
-		Commands:       []*cli.Command{a.up()},
+		Commands:       []*cli.Command{a.up(), a.demo(), a.worker()},
 	}
 }
 

@@ -13,12 +13,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	serin "github.com/serin-dev/serin/cli"
 )
 
 // childMode makes this test binary a process to be supervised.
 const childMode = "SERIN_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "worker" { // as up and demo start it
+		run(context.Background(), os.Args, serin.Standard())
+		return
+	}
 	switch os.Getenv(childMode) {
 	case "":
 		m.Run()

@@ -4,35 +4,47 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
-	"slices"
+	"os/exec"
+	"time"
 
 	"github.com/serin-dev/serin/artifact"
 	"github.com/serin-dev/serin/deploy/local/embedded"
 )
 
-// stack is everything that runs, but for workers.
+// workerGrace is how long a worker may take to end. It gives its steps 10 s itself.
+const workerGrace = 15 * time.Second
+
+// stack is everything that runs on this machine.
 type stack struct {
 	temporal  *embedded.Server
-	parts     []part
+	run       *emulator
+	worker    *Child
 	artifacts string // directory
 	forget    bool   // whether the directory goes with the stack
+}
+
+// stackOptions say where a stack listens and what it keeps.
+type stackOptions struct {
+	temporal  embedded.Options
+	runPort   int       // of the Cloud Run emulator; 0 is a free one
+	workerOut io.Writer // receives the worker's lines
 }
 
 // startStack starts all of it or none. An ephemeral stack has artifacts of its
 // own: release names are unique for ever within a store, and its workflows would
 // not know those of an earlier one.
-func startStack(ctx context.Context, o embedded.Options, more []starter) (*stack, error) {
-	s := &stack{forget: o.Ephemeral}
-	err := s.start(ctx, o, more)
-	if err != nil {
-		return nil, errors.Join(err, s.stop())
+func startStack(ctx context.Context, o stackOptions) (*stack, error) {
+	s := &stack{forget: o.temporal.Ephemeral}
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.stop(ctx))
 	}
 	return s, nil
 }
 
-func (s *stack) start(ctx context.Context, o embedded.Options, more []starter) (err error) {
+func (s *stack) start(ctx context.Context, o stackOptions) (err error) {
 	if s.forget {
 		s.artifacts, err = os.MkdirTemp("", "serin-artifacts-")
 	} else {
@@ -41,24 +53,62 @@ func (s *stack) start(ctx context.Context, o embedded.Options, more []starter) (
 	if err != nil {
 		return fmt.Errorf("choose a directory for artifacts: %w", err)
 	}
-	if s.temporal, err = embedded.Start(ctx, o); err != nil {
+	if s.temporal, err = embedded.Start(ctx, o.temporal); err != nil {
 		return err
 	}
-	for _, start := range more {
-		p, err := start(ctx)
-		if err != nil {
-			return err
-		}
-		s.parts = append(s.parts, p)
+	state, err := emulatorFile(o.temporal)
+	if err != nil {
+		return err
 	}
+	if s.run, err = startEmulator(ctx, o.runPort, state); err != nil {
+		return err
+	}
+	return s.startWorker(o.workerOut)
+}
+
+// emulatorFile lies beside the database, whose lock it shares.
+func emulatorFile(o embedded.Options) (string, error) {
+	if o.Ephemeral {
+		return "", nil
+	}
+	file := o.File
+	if file == "" {
+		var err error
+		if file, err = embedded.DefaultFile(); err != nil {
+			return "", err
+		}
+	}
+	return file + ".cloudrun", nil
+}
+
+// startWorker starts this program again, as a worker of the stack.
+func (s *stack) startWorker(out io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("start a worker: %w", err)
+	}
+	w := &Child{Name: "worker", Out: out, Restart: true, Command: func() *exec.Cmd {
+		cmd := exec.Command(self, "worker") //nolint:noctx // a Child ends it
+		cmd.Env = append(isolated(os.Environ()), s.environment()...)
+		return cmd
+	}}
+	if err := w.Start(); err != nil {
+		return err
+	}
+	s.worker = w
 	return nil
 }
 
-// stop stops it in the reverse order of starting.
-func (s *stack) stop() error {
+// stop stops it in the reverse order of starting, also after the end of ctx.
+func (s *stack) stop(ctx context.Context) error {
 	var all error
-	for _, p := range slices.Backward(s.parts) {
-		all = errors.Join(all, p.stop())
+	if s.worker != nil {
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), workerGrace)
+		defer cancel()
+		all = errors.Join(all, s.worker.Stop(patience))
+	}
+	if s.run != nil {
+		all = errors.Join(all, s.run.stop())
 	}
 	if s.temporal != nil {
 		all = errors.Join(all, s.temporal.Stop())
@@ -72,13 +122,14 @@ func (s *stack) stop() error {
 // environment is NAME=value for whoever is to use the stack: the serin command,
 // a worker, a test.
 func (s *stack) environment() []string {
-	out := []string{
+	return []string{
 		"TEMPORAL_ADDRESS=" + s.temporal.Address(),
 		"TEMPORAL_NAMESPACE=" + embedded.Namespace,
-		"SERIN_ARTIFACTS=" + (&url.URL{Scheme: "file", Path: s.artifacts}).String(),
+		"SERIN_ARTIFACTS=" + s.store(),
 	}
-	for _, p := range s.parts {
-		out = append(out, p.environment...)
-	}
-	return out
+}
+
+// store is the address of the artifact store.
+func (s *stack) store() string {
+	return (&url.URL{Scheme: "file", Path: s.artifacts}).String()
 }

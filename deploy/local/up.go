@@ -15,53 +15,51 @@ import (
 func (a *app) up() *cli.Command {
 	return &cli.Command{
 		Name:  "up",
-		Usage: "run Temporal and its Web UI until interrupted",
-		Description: "Prints the variables that point the serin command here. Workflows survive a\n" +
-			"stop and a crash, unless --ephemeral. Everything listens on 127.0.0.1 only and\n" +
-			"asks nobody who they are.",
+		Usage: "run Temporal, its Web UI, Cloud Run and a worker until interrupted",
+		Description: "Prints the variables that point the serin command here. Workflows and services\n" +
+			"survive a stop and a crash, unless --ephemeral. Everything listens on 127.0.0.1\n" +
+			"only and asks nobody who they are.\n\n" +
+			"Every image serves, except one with the tag broken, whose container never starts.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "ephemeral", Usage: "keep workflows in memory and artifacts in a temporary directory"},
+			&cli.BoolFlag{Name: "ephemeral", Usage: "keep workflows and services in memory, artifacts in a temporary directory"},
 			&cli.PathFlag{Name: "file", Usage: "Temporal's database (default: serin/temporal.db in the user's state directory)"},
-			&cli.IntFlag{Name: "address-port", Usage: "port of Temporal, 0 for a free one", Value: 7233},
-			&cli.IntFlag{Name: "ui-port", Usage: "port of the Web UI, 0 for a free one", Value: 8233},
+			&cli.IntFlag{Name: "address-port", Usage: "port of Temporal, 0 for a free one", Value: temporalPort},
+			&cli.IntFlag{Name: "ui-port", Usage: "port of the Web UI, 0 for a free one", Value: uiPort},
+			&cli.IntFlag{Name: "emulator-port", Usage: "port of the Cloud Run emulator, 0 for a free one", Value: runPort},
 			&cli.BoolFlag{Name: "headless", Usage: "leave the Web UI out"},
 		},
 		Before: flagsOnly,
 		Action: func(c *cli.Context) error {
-			s, err := startStack(c.Context, embedded.Options{
+			s, err := startStack(c.Context, stackOptions{runPort: c.Int("emulator-port"), workerOut: a.Err, temporal: embedded.Options{
 				File: c.Path("file"), Ephemeral: c.Bool("ephemeral"), Headless: c.Bool("headless"),
 				Port: c.Int("address-port"), UIPort: c.Int("ui-port"), Log: a.log,
-			}, starters())
+			}})
 			if err != nil {
 				return err
 			}
-			if err = describe(a.out, s); err != nil {
-				return errors.Join(err, s.stop())
+			if err = describe(a.Out, s); err != nil {
+				return errors.Join(err, s.stop(c.Context))
 			}
 			select {
 			case <-c.Context.Done():
 			case err = <-s.temporal.Failed():
 			}
-			return errors.Join(err, s.stop())
+			return errors.Join(err, s.stop(c.Context))
 		},
 	}
 }
 
+// Where people look for Temporal and its Web UI.
+const (
+	temporalPort = 7233
+	uiPort       = 8233
+)
+
 // describe tells what runs where, and the lines to paste into another shell.
 func describe(w io.Writer, s *stack) error {
 	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(name, address string) { _, _ = fmt.Fprintf(t, "%s\t%s\n", name, address) } // a Builder takes everything
-	row("Temporal", s.temporal.Address())
-	if u := s.temporal.UIURL(); u != "" {
-		row("Web UI", u)
-	}
-	for _, p := range s.parts {
-		row(p.name, p.address)
-	}
-	row("Artifacts", s.artifacts)
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("print addresses: %w", err)
+	if err := addresses(&b, s); err != nil {
+		return err
 	}
 	b.WriteString("\nFor the serin command, in another shell:\n\n")
 	for _, v := range s.environment() {
@@ -69,6 +67,22 @@ func describe(w io.Writer, s *stack) error {
 	}
 	b.WriteString("\nCtrl-C stops it.\n")
 	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("print addresses: %w", err)
+	}
+	return nil
+}
+
+func addresses(w io.Writer, s *stack) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, address string) { _, _ = fmt.Fprintf(t, "%s\t%s\n", name, address) } // Flush reports it
+	row("Temporal", s.temporal.Address())
+	if u := s.temporal.UIURL(); u != "" {
+		row("Web UI", u)
+	}
+	row("Cloud Run", s.run.root()+" (run.endpoint of a target)")
+	row("Artifacts", s.artifacts)
+	row("Worker", fmt.Sprintf("process %d", s.worker.PID()))
+	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print addresses: %w", err)
 	}
 	return nil

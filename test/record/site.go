@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	temporalclient "go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/serin-dev/serin/client"
+	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/world"
+)
+
+// identity stands in the histories instead of a process and a host.
+const identity = "serin"
+
+// site is the world that is recorded.
+type site struct {
+	*world.World
+	files *files
+	stop  func()
+}
+
+// open starts a world with a worker, neither of which says where it ran.
+func open(ctx context.Context) (*site, error) {
+	w, err := world.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{World: w, stop: func() {}}
+	anonymous, err := temporalclient.DialContext(ctx, temporalclient.Options{
+		HostPort: w.Server.Address(), Identity: identity,
+		Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to Temporal: %w", err), s.close())
+	}
+	w.Temporal.Close()
+	w.Temporal, w.Client = anonymous, client.New(anonymous, w.Store)
+	if s.files, err = newFiles(w); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	stop, err := w.Worker(rollout.DefaultTaskQueue)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	s.stop = stop
+	return s, nil
+}
+
+func (s *site) close() error {
+	s.stop()
+	return s.Close()
+}
+
+// configuration records the namespace's only Config: two files taken over, and one refused.
+func (s *site) configuration(ctx context.Context) error {
+	for _, percentages := range [][]int{{25, 50}, {10, 50}} {
+		yaml := world.Pipeline("configured", s.Run.URL(), percentages, "")
+		if _, err := s.Client.Apply(ctx, []byte(yaml), "ann"); err != nil {
+			return err
+		}
+	}
+	_, err := s.Client.Apply(ctx, []byte("kind: DeliveryPipline"), "ann")
+	if rollout.KindOf(err) != rollout.Invalid {
+		return fmt.Errorf("a wrong file was not refused as Invalid: %w", err)
+	}
+	return s.files.keep(ctx, "config-applies", rollout.ConfigID)
+}

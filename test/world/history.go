@@ -1,0 +1,68 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// History returns every event of a workflow's newest run.
+func (w *World) History(ctx context.Context, workflowID string) ([]*historypb.HistoryEvent, error) {
+	var out []*historypb.HistoryEvent
+	events := w.Temporal.GetWorkflowHistory(ctx, workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			return nil, fmt.Errorf("history of %s: %w", workflowID, err)
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// Everything returns the histories of all workflows that belong to a pipeline, and of
+// Config, as text by workflow id. Payloads are decoded, so that it can be searched.
+func (w *World) Everything(ctx context.Context, pipeline string) (map[string]string, error) {
+	list, err := w.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1000})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, e := range list.GetExecutions() {
+		id := e.GetExecution().GetWorkflowId()
+		if id != "config" && !strings.Contains(id, "/"+pipeline+"/") {
+			continue
+		}
+		events, err := w.History(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		var text strings.Builder
+		for _, event := range events {
+			b, err := protojson.Marshal(event)
+			if err != nil {
+				return nil, fmt.Errorf("history of %s: %w", id, err)
+			}
+			text.Write(b)
+			text.WriteString("\n" + Payloads(event) + "\n")
+		}
+		out[id] = text.String()
+	}
+	return out, nil
+}
+
+// Payloads returns the data of every payload in an event, a line each. protojson shows
+// it in base64, which cannot be searched.
+func Payloads(event *historypb.HistoryEvent) string {
+	var text strings.Builder
+	walk(event.ProtoReflect(), func(data []byte) {
+		text.Write(data)
+		text.WriteString("\n")
+	})
+	return text.String()
+}
