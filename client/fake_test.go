@@ -87,6 +87,14 @@ func (s *server) works(alive bool) {
 	s.alive = alive
 }
 
+// fall lets every later call fail with err.
+func (s *server) fall(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = err
+}
+
+// find is called with the lock held.
 func (s *server) find(id string) (*run, error) {
 	if s.down != nil {
 		return nil, s.down

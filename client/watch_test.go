@@ -156,7 +156,7 @@ func TestWatchEnds(t *testing.T) {
 			name: "Temporal is gone for good",
 			setup: []func(*server){
 				in(rollout.StateInProgress),
-				later(time.Second, func(s *server) { s.down = serviceerror.NewUnavailable("connection refused") }),
+				later(time.Second, func(s *server) { s.fall(serviceerror.NewUnavailable("connection refused")) }),
 			},
 			want: []string{
 				"0s IN_PROGRESS",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,8 +20,10 @@ import (
 // test sent to others.
 type env struct {
 	*testsuite.TestWorkflowEnvironment
+	mu    sync.Mutex // the environment signals others from goroutines of its own
 	sent  []string
-	looks int // how often a lane looked after its holder
+	heard []string // what the rollouts of a lane were told
+	looks int      // how often a lane looked after its holder
 
 	// onSignal answers a message to another workflow; nil takes it.
 	onSignal func(id, signal string, arg any) error
@@ -45,7 +48,7 @@ func newEnv(t *testing.T, id string, register func(*env)) *env {
 	register(e)
 	e.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(
 		func(_, id, _, signal string, arg any) error {
-			e.sent = append(e.sent, describe(id, signal, arg))
+			e.note(describe(id, signal, arg))
 			if e.onSignal != nil {
 				return e.onSignal(id, signal, arg)
 			}
@@ -53,6 +56,12 @@ func newEnv(t *testing.T, id string, register func(*env)) *env {
 		})
 	e.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil)
 	return e
+}
+
+func (e *env) note(line string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sent = append(e.sent, line)
 }
 
 // describe is one line about a message between workflows.

@@ -20,10 +20,12 @@ import (
 func (s *stage) writesThenFails() {
 	s.OnActivity("Deploy", mock.Anything, mock.Anything).Return(
 		func(ctx context.Context, r activities.StepRequest) (activities.StepResult, error) {
-			err := errors.Join(s.platform.Deploy(ctx, r.Work), s.platform.SetWeight(ctx, r.Work))
-			return activities.StepResult{}, errors.Join(err, activities.Application(&rollout.Error{
+			if err := errors.Join(s.platform.Deploy(ctx, r.Work), s.platform.SetWeight(ctx, r.Work)); err != nil {
+				return activities.StepResult{}, activities.Application(err)
+			}
+			return activities.StepResult{}, activities.Application(&rollout.Error{
 				Op: "deploy", Kind: rollout.Failed, Err: errors.New("it crashed while requests moved"),
-			}))
+			})
 		})
 }
 
