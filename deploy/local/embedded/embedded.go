@@ -39,7 +39,7 @@ type Options struct {
 	UIPort int
 	// Headless leaves the Web UI out.
 	Headless bool
-	// Log receives warnings and errors until Stop; nil discards them.
+	// Log receives errors until Stop; nil discards them.
 	Log *slog.Logger
 }
 

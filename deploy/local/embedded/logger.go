@@ -18,7 +18,8 @@ var (
 	_ slog.Handler    = gate{}
 )
 
-// logger gives the server's warnings and errors to a slog.Logger.
+// logger gives the server's errors to a slog.Logger. Its warnings tell of clients that
+// came and went, such as a worker that was killed: nobody here can act on one.
 type logger struct {
 	out    *slog.Logger
 	quiet  *atomic.Bool
@@ -47,8 +48,8 @@ func (l *logger) Debug(string, ...tag.Tag) {}
 // Info is dropped.
 func (l *logger) Info(string, ...tag.Tag) {}
 
-// Warn logs at slog.LevelWarn.
-func (l *logger) Warn(msg string, tags ...tag.Tag) { l.out.Warn(msg, attrs(tags)...) }
+// Warn is dropped.
+func (l *logger) Warn(string, ...tag.Tag) {}
 
 // Error logs at slog.LevelError.
 func (l *logger) Error(msg string, tags ...tag.Tag) { l.out.Error(msg, attrs(tags)...) }
@@ -91,14 +92,14 @@ func attrs(tags []tag.Tag) []any {
 	return out
 }
 
-// gate lets warnings and errors through until it is quiet.
+// gate lets errors through until it is quiet.
 type gate struct {
 	next  slog.Handler
 	quiet *atomic.Bool
 }
 
 func (g gate) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && !g.quiet.Load() && g.next.Enabled(ctx, l)
+	return l >= slog.LevelError && !g.quiet.Load() && g.next.Enabled(ctx, l)
 }
 
 func (g gate) Handle(ctx context.Context, r slog.Record) error { return g.next.Handle(ctx, r) }
