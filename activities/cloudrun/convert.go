@@ -20,6 +20,7 @@ const (
 	annotationPipeline = "serin.dev/pipeline"
 	annotationRollout  = "serin.dev/rollout"
 	annotationDigest   = "serin.dev/release-digest"
+	annotationAgain    = "serin.dev/asked-again-after" // the generation after which a refused split was asked for again
 )
 
 // desired is a manifest in the terms of the v2 API.

@@ -164,8 +164,13 @@ func (s *step) change(svc *run.GoogleCloudRunV2Service, made, promote bool) (cha
 		split = giveTagged(split, s.revision, 0, s.w.CloudRun.CanaryTags)
 	}
 	c.body.Template = s.want.service.Template
-	c.body.Traffic = targets(split, svc, nil)
-	c.mask = append(c.mask, "template", "traffic")
+	c.mask = append(c.mask, "template")
+	// What nothing is added to stays as it is: a split from a read that is older than
+	// our last write must not be written back.
+	if list := targets(split, svc, nil); !sameTargets(svc, list) {
+		c.body.Traffic = list
+		c.mask = append(c.mask, "traffic")
+	}
 	return c, nil
 }
 

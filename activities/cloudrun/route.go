@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	run "google.golang.org/api/run/v2"
 
@@ -152,16 +153,20 @@ func (s *step) errNoService() error {
 // empty split leaves the traffic alone.
 func (s *step) route(ctx context.Context, svc *run.GoogleCloudRunV2Service, split rollout.Split) error {
 	c := change{body: &run.GoogleCloudRunV2Service{}}
+	stamps := s.stamped(svc.Annotations)
 	if len(split) > 0 {
 		list := targets(split, svc, s.canaryTags())
 		// A split that was accepted but is not served is worth asking for again.
 		refused := settled(svc) && !serving(svc).SameTraffic(split)
+		if refused && sameTargets(svc, list) { // the platform does not act on a write that changes nothing
+			stamps[annotationAgain] = strconv.FormatInt(svc.Generation, 10)
+		}
 		if refused || !sameTargets(svc, list) {
 			c.body.Traffic = list
 			c.mask = append(c.mask, "traffic")
 		}
 	}
-	if stamps := s.stamped(svc.Annotations); !maps.Equal(stamps, svc.Annotations) {
+	if !maps.Equal(stamps, svc.Annotations) {
 		c.body.Annotations = stamps
 		c.mask = append(c.mask, "annotations")
 	}

@@ -62,10 +62,22 @@ func (p *Provider) openRelease(ctx context.Context, op string, w activities.Work
 	if err != nil {
 		return nil, err
 	}
-	if err := p.release(ctx, s); err != nil {
+	if err := p.known(ctx, s); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// known is release, except that a step which gives everything to stable does not need
+// a manifest that cannot be read any more: its release has no name then.
+func (p *Provider) known(ctx context.Context, s *step) error {
+	err := p.release(ctx, s)
+	kind := rollout.KindOf(err)
+	gone := kind == rollout.Corrupt || kind == rollout.NotFound
+	if gone && s.w.Stable != "" && s.w.Weight == 0 && !s.w.Promotion && !s.w.Custom {
+		return nil
+	}
+	return err
 }
 
 // release reads and converts the manifest of s.
@@ -149,6 +161,9 @@ func (s *step) own(ctx context.Context) (*run.GoogleCloudRunV2Service, error) {
 
 // getRevision returns the revision of this short name, or nil if it does not exist.
 func (s *step) getRevision(ctx context.Context, name string) (*run.GoogleCloudRunV2Revision, error) {
+	if name == "" {
+		return nil, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	on := s.on + "/revisions/" + name

@@ -66,8 +66,11 @@ func (s *scene) releaseOf(name string, files map[string]string) string {
 	if _, err := s.create(name, files); err != nil {
 		s.t.Fatalf("release %s: %v", name, err)
 	}
-	rolloutName, err := s.w.Client.WaitRollout(s.ctx, s.pipeline(), name, s.config.Target())
-	if err != nil {
+	var rolloutName string
+	if err := s.patient(func() (err error) {
+		rolloutName, err = s.w.Client.WaitRollout(s.ctx, s.pipeline(), name, s.config.Target())
+		return err
+	}); err != nil {
 		s.t.Fatalf("rollout of %s: %v", name, err)
 	}
 	s.names = append(s.names, rolloutName)
@@ -90,16 +93,27 @@ func (s *scene) live() *scene {
 	return s
 }
 
+// patient asks again while nobody answers: the worker may just have been killed.
+func (s *scene) patient(ask func() error) error {
+	for {
+		if err := ask(); rollout.KindOf(err) != rollout.Expired || s.ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
 // until waits until the rollout satisfies done.
 func (s *scene) until(name string, done func(client.Rollout) bool) client.Rollout {
 	s.t.Helper()
 	var last client.Rollout
 	enough := errors.New("enough")
-	err := s.w.Client.Watch(s.ctx, s.pipeline(), name, func(r client.Rollout) error {
-		if last = r; done(r) {
-			return enough
-		}
-		return nil
+	err := s.patient(func() error {
+		return s.w.Client.Watch(s.ctx, s.pipeline(), name, func(r client.Rollout) error {
+			if last = r; done(r) {
+				return enough
+			}
+			return nil
+		})
 	})
 	if err != nil && !errors.Is(err, enough) {
 		s.t.Fatalf("watch %s: %v\nit is %s (%+v) %+v\n%s", name, err, last.State, last.Waiting, last.Progress, strings.Join(path(last), "\n"))
@@ -165,8 +179,11 @@ func (s *scene) lawful() {
 	s.t.Helper()
 	var rollouts []rollout.Status
 	for _, name := range s.names {
-		r, err := s.w.Client.Rollout(s.ctx, s.pipeline(), name)
-		if err != nil {
+		var r client.Rollout
+		if err := s.patient(func() (err error) {
+			r, err = s.w.Client.Rollout(s.ctx, s.pipeline(), name)
+			return err
+		}); err != nil {
 			s.t.Fatal(err)
 		}
 		rollouts = append(rollouts, r.Status)
