@@ -48,7 +48,8 @@ check: $(BIN)/golangci-lint $(BIN)/workflowcheck ## Lint, vet, import directions
 # second build of them, 4 minutes more, and what races there is the servers' code, not ours.
 test: ## Run every test
 	@echo "test: root module, with the race detector (about 3 min on an empty cache)"
-	go test -race -shuffle=on ./...
+	@race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "test: no C compiler, so without the race detector"; }; \
+		echo go test $$race -shuffle=on ./...; go test $$race -shuffle=on ./...
 	@for m in $(HEAVY); do echo "test: $$m (about 4 min on an empty cache, most of it building)"; \
 		go -C $$m test -shuffle=on ./...; done
 

@@ -123,7 +123,7 @@ func TestStepsRefuse(t *testing.T) {
 			name:  "a revision that the platform gave up on",
 			setup: func(p *fake.Platform) { p.Fail("v2", "container exited with 1") },
 			req:   activities.StepRequest{Work: work(25)}, kind: rollout.Failed,
-			text: "deploy shop-v2 to prod: container exited with 1",
+			text: "deploy shop-v2 to prod: container exited with 1 (mend what it names and retry the job, or make a new release)",
 		},
 		{
 			name:  "to write over what somebody else changed",

@@ -154,7 +154,7 @@ func (t *trip) wait(ctx context.Context, what string, done func() bool) error {
 		if t.own && t.seen.Failure != "" {
 			return &rollout.Error{
 				Op: "deploy", On: t.seen.Revision + " to " + t.w.Target.Name, Kind: rollout.Failed,
-				Err: errors.New(t.seen.Failure),
+				Err: errors.New(t.seen.Failure), Fix: "mend what it names and retry the job, or make a new release",
 			}
 		}
 		text := "waiting for " + what

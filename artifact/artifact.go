@@ -222,7 +222,8 @@ func fail(op, on string, err error) error {
 	e := &rollout.Error{Op: op, On: on, Kind: rollout.Transient, Err: err}
 	switch code := gcerrors.Code(err); {
 	case code == gcerrors.NotFound:
-		e.Kind = rollout.NotFound
+		e.Kind, e.Err = rollout.NotFound, errors.New("it is not in the store")
+		e.Fix = "use the same SERIN_ARTIFACTS everywhere, and put it again if it was deleted"
 	case code == gcerrors.PermissionDenied, errors.Is(err, fs.ErrPermission):
 		e.Kind = rollout.Denied
 		e.Fix = "let this identity read and create objects in the artifact store"

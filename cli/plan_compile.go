@@ -31,7 +31,7 @@ func (a *app) compile(c *cli.Context) (*planned, error) {
 		Pipeline: create.Pipeline, Release: create.Release, Parameters: create.Parameters,
 	})
 	if err != nil {
-		return nil, invalid("plan release", err)
+		return nil, offline(err)
 	}
 	p := &planned{
 		Pipeline: create.Pipeline, Release: create.Release, Source: create.Source,
@@ -54,7 +54,26 @@ func (a *app) compile(c *cli.Context) (*planned, error) {
 	if err := render.CheckImages(manifests...); err != nil {
 		return nil, err
 	}
+	if len(p.Stages) > 1 {
+		p.Notes = append(p.Notes, onlyFirst(p.Stages[0].Target))
+	}
 	return p, p.only(c.String("target"))
+}
+
+// offline makes a name that the files do not have bad input: there is nothing else to ask.
+func offline(err error) error {
+	var e *rollout.Error
+	if !errors.As(err, &e) || e.Kind != rollout.NotFound {
+		return invalid("plan release", err)
+	}
+	wrong := *e
+	wrong.Kind = rollout.Invalid
+	return &wrong
+}
+
+// onlyFirst says what becomes of a release whose pipeline has further stages.
+func onlyFirst(target string) string {
+	return "a release goes to " + target + " only: this build cannot promote it to the stages after that"
 }
 
 // sourceRequest reads what plan and release create have in common: names, images,

@@ -123,6 +123,9 @@ func describeRelease(w io.Writer, s rollout.ReleaseStatus) {
 	if s.Failure != "" {
 		row(w, "failure:", s.Failure)
 	}
+	if len(s.Stages) > 1 {
+		row(w, "note:", onlyFirst(s.Stages[0].Target))
+	}
 	if s.Description != "" {
 		row(w, "description:", s.Description)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -66,12 +67,11 @@ func (a *app) event(e rollout.Event, output string) error {
 		}
 		return write(a.Out, string(content)+"\n")
 	}
-	line := stamp(e.Time) + "  " + oneLine(e.String()) + "\n"
-	if e.Waiting != nil {
-		for _, command := range e.Waiting.Commands {
-			line += "    " + command + "\n"
-		}
+	line := stamp(e.Time) + "  " + oneLine(e.String())
+	if e.Waiting != nil && len(e.Waiting.Commands) > 0 {
+		line += ": " + strings.Join(e.Waiting.Commands, " or ")
 	}
+	line += "\n"
 	return write(a.Out, line)
 }
 

@@ -97,7 +97,7 @@ func (k *checker) target(t *Target) {
 		child := k.Target(name)
 		switch {
 		case child == nil:
-			item.bad("target %q does not exist", name)
+			item.bad("target %q does not exist: name one that does, or apply a Target of that name", name)
 			continue
 		case child.MultiTarget != nil:
 			item.bad("%q is a multi-target: it cannot be inside another", name)
@@ -163,7 +163,7 @@ func (k *checker) pipeline(p *DeliveryPipeline) {
 	stages := p.at(&k.problems).key("serialPipeline").key("stages")
 	for i, s := range p.SerialPipeline.Stages {
 		if k.Target(s.TargetID) == nil {
-			stages.item(i).key("targetId").bad("target %q does not exist", s.TargetID)
+			stages.item(i).key("targetId").bad("target %q does not exist: name one that does, or apply a Target of that name", s.TargetID)
 		}
 	}
 	leaves := k.leaves(p)

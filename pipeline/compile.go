@@ -49,7 +49,9 @@ type Render struct {
 func Compile(c *Config, req Request) ([]Stage, error) {
 	p := c.Pipeline(req.Pipeline)
 	if p == nil {
-		return nil, refusal(req, rollout.NotFound, fmt.Errorf("pipeline %q does not exist; known are %s", req.Pipeline, listed(c.pipelineNames())))
+		err := refusal(req, rollout.NotFound, fmt.Errorf("pipeline %q does not exist; known are %s", req.Pipeline, listed(c.pipelineNames())))
+		err.Fix = "name one of these, or apply it first"
+		return nil, err
 	}
 	if p.Suspended {
 		file, _ := p.Position()
@@ -75,7 +77,7 @@ func Compile(c *Config, req Request) ([]Stage, error) {
 	return stages, nil
 }
 
-func refusal(req Request, kind rollout.Kind, err error) error {
+func refusal(req Request, kind rollout.Kind, err error) *rollout.Error {
 	return &rollout.Error{Op: "plan release", On: req.Pipeline + "/" + req.Release, Kind: kind, Err: err}
 }
 

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -101,6 +102,7 @@ func dial(ctx context.Context, m *metrics, logger *slog.Logger) (client.Client, 
 	if err != nil {
 		return nil, &rollout.Error{Op: "load Temporal profile", Kind: rollout.Invalid, Err: err}
 	}
+	o.HostPort = cmp.Or(o.HostPort, client.DefaultHostPort)
 	o.Logger = sdklog.NewStructuredLogger(logger)
 	o.MetricsHandler = m.handler
 	c, err := client.DialContext(ctx, o)

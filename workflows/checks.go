@@ -26,10 +26,7 @@ func checkAdvance(r *run, c rollout.Command) error {
 	if ph, _ := r.status.Phase(c.Phase); ph.State != rollout.PhasePending {
 		return fmt.Errorf("%s is %s already", ph.ID, ph.State)
 	}
-	next, i := r.status.NextPhase()
-	if next == nil {
-		return errors.New("no phase is PENDING")
-	}
+	next, i := r.status.NextPhase() // there is one: the named phase is PENDING
 	if i == 0 {
 		return fmt.Errorf("%s is the first phase, which begins by itself", next.ID)
 	}

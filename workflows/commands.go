@@ -165,7 +165,7 @@ func (r *run) meant(p rollout.Command) error {
 		}
 		return &rollout.Error{
 			Op: "find phase", On: fmt.Sprintf("%q of %s", p.Phase, r.status.Rollout), Kind: rollout.NotFound,
-			Err: fmt.Errorf("its phases are %s", strings.Join(ids, ", ")),
+			Err: fmt.Errorf("it does not exist: its phases are %s", strings.Join(ids, ", ")),
 		}
 	}
 	return nil

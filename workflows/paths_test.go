@@ -125,7 +125,7 @@ func firsts() []pathRow {
 			want: rollout.StateCancelled, splits: "shop-terraform 100%",
 			path: []string{
 				"created", "granted", "baseline (shop-terraform 100%)", "settled (shop-terraform 100%)", "canary-25 started",
-				"canary-25 failed: deploy shop-v2 to prod: container exited with 1",
+				"canary-25 failed: deploy shop-v2 to prod: container exited with 1 (mend what it names and retry the job, or make a new release)",
 				"restored (shop-terraform 100%)", "failed", "cancelling by ann", "ended CANCELLED",
 			},
 		},
@@ -270,10 +270,12 @@ func drifts() []pathRow {
 					s.platform.Drift(service, "eve", rollout.Split{{Revision: "shop-hotfix", Percent: 100}})
 				})
 				s.advance(1*time.Hour, "canary-50")
+				s.advance(90*time.Minute, "stable")
 				s.command(2*time.Hour, rollout.CommandResume, rollout.Command{Accept: true, Actor: "ann"})
 				s.command(3*time.Hour, rollout.CommandCancel, rollout.Command{Restore: true, Actor: "ann"})
 			},
 			want: rollout.StateCancelled, splits: "shop-hotfix 100%",
+			refused: []string{"advance v2-to-prod-0001: canary-50 is IN_PROGRESS, not SUCCEEDED or SKIPPED"},
 			path: []string{
 				"created", "granted", "baseline (shop-v1 100%)", "settled (shop-v1 100%)",
 				"canary-25 started", "canary-25 shifted 25% (shop-v1 75%, shop-v2 25%)", "canary-25 succeeded",
@@ -322,9 +324,11 @@ func predecessors() []pathRow {
 			setup: func(s *stage) {
 				s.after()
 				s.platform.Drift(service, "eve", rollout.Split{{Revision: "shop-v0", Percent: 100}})
+				s.advance(time.Minute, "canary-25")
 				s.command(time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
 			},
-			want: rollout.StateCancelled, splits: "shop-v0 100%",
+			refused: []string{"advance v2-to-prod-0001: canary-25 is the first phase, which begins by itself"},
+			want:    rollout.StateCancelled, splits: "shop-v0 100%",
 			path: []string{
 				"created", "granted", "baseline (shop-v0 100%)",
 				"waits for person: eve changed the split to shop-v0 100%; it was shop-v1 100% when v1-to-prod-0001 ended",
@@ -396,7 +400,7 @@ func refusals() []pathRow {
 			refused: []string{
 				"advance v2-to-prod-0001: canary-50 comes before stable: no phase is passed over",
 				"advance v2-to-prod-0001: phase is missing: name the phase that may begin",
-				`find phase "canary-99" of v2-to-prod-0001: its phases are canary-25, canary-50, stable`,
+				`find phase "canary-99" of v2-to-prod-0001: it does not exist: its phases are canary-25, canary-50, stable`,
 				"advance v2-to-prod-0001: canary-25 is SUCCEEDED already",
 				"advance v2-to-prod-0001: it is about release digest sha256:other, this rollout has sha256:v2",
 				"retryJob v2-to-prod-0001: job deploy of canary-25 is SUCCEEDED, not FAILED",

@@ -52,6 +52,9 @@ func (s *show) measured(ctx context.Context, now rollout.Status, r *result) erro
 		r.Phases = append(r.Phases, phaseResult{ID: sp.phase, Weight: sp.asked, Observed: math.Round(share*10) / 10})
 		s.say("  %-10s %8d%% %8d%% %8.1f%%  %s  %4d requests, %s",
 			sp.phase, sp.asked, sp.accepted, share, s.ink.bar(share), t.requests, s.failures(t))
+		if t.requests < enough {
+			return fmt.Errorf("%s was measured with %d requests, want %d: the machine is too busy", sp.phase, t.requests, enough)
+		}
 		if sp.accepted != sp.asked {
 			return fmt.Errorf("%s asks for %d%%, and the platform accepted %d%%", sp.phase, sp.asked, sp.accepted)
 		}

@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"testing"
+	"time"
 
+	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/world"
 )
@@ -27,6 +29,45 @@ func TestAReleaseGoesThroughItsCanary(t *testing.T) {
 		"stable started", "stable shifted 100%", "stable succeeded", "ended SUCCEEDED",
 	)
 	s.serves("v1 100%", "v1 75%, v2 25%", "v1 50%, v2 50%", "v2 75%, v1 25%", "v2 100%")
+}
+
+// TestStandard: one phase, which is the promotion.
+func TestStandard(t *testing.T) {
+	t.Parallel()
+	s := stage(t, shared, world.Configuration{Pipeline: "standard"}).live()
+	v2 := s.release("v2")
+	got := s.until(v2, in(rollout.StateSucceeded))
+	s.went(got, "created by ann", "granted", "baseline", "settled",
+		"stable started", "stable shifted 100%", "stable succeeded", "ended SUCCEEDED")
+	s.serves("v1 100%", "v2 100%")
+}
+
+// TestListsKnowStateAndPhase: the typed search attributes reach visibility, which is
+// eventually consistent.
+func TestListsKnowStateAndPhase(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "listed", []int{25}, "").live()
+	v2 := s.release("v2")
+	s.advance(v2, "stable")
+	s.until(v2, in(rollout.StateSucceeded))
+	want := client.Summary{
+		Pipeline: "listed", Release: "v2", Target: "listed-prod", Rollout: v2, State: rollout.StateSucceeded, Phase: "stable",
+	}
+	for {
+		found, err := s.w.Client.Rollouts(s.ctx, client.Filter{Pipeline: "listed", Release: "v2", State: rollout.StateSucceeded})
+		if err != nil {
+			t.Fatal(err) // also when the test's patience ends
+		}
+		if len(found) == 0 {
+			continue
+		}
+		got := found[0]
+		got.Started, got.Ended = time.Time{}, time.Time{}
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		return
+	}
 }
 
 // TestFirstRollout: what serves already, and the pipeline's apiVersion, decide which

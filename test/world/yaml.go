@@ -27,7 +27,7 @@ type Configuration struct {
 	Pipeline   string
 	Endpoint   string // of the Cloud Run API
 	APIVersion string // of the pipeline; "" is serin.dev/v1
-	Canary     string // what is below canary:, not indented
+	Canary     string // what is below canary:, not indented; "" is the standard strategy
 	TaskQueue  string // of the target; "" is the default
 	Suspended  bool
 	NoTarget   bool // leaves the target out
@@ -47,10 +47,9 @@ serialPipeline:
   stages:
     - targetId: %s
       strategy:
-        canary:
-          %s
+        %s
 `, cmp.Or(c.APIVersion, rollout.APIVersionSerin), c.Pipeline, c.Suspended, c.Target(),
-		strings.ReplaceAll(strings.TrimSpace(c.Canary), "\n", "\n          "))
+		c.strategy())
 	if c.NoTarget {
 		return []byte(yaml)
 	}
@@ -67,6 +66,13 @@ run:
 		yaml += "taskQueue: " + c.TaskQueue + "\n"
 	}
 	return []byte(yaml)
+}
+
+func (c Configuration) strategy() string {
+	if c.Canary == "" {
+		return "standard: {}"
+	}
+	return "canary:\n          " + strings.ReplaceAll(strings.TrimSpace(c.Canary), "\n", "\n          ")
 }
 
 // Percentages is an automated canary for Configuration.Canary. extra is the rest of

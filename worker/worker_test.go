@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+func TestFromEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		env     map[string]string
+		want    Options
+		private bool
+	}{
+		{"nothing is set", nil, Options{TaskQueue: "serin"}, true},
+		{
+			"everything is set", map[string]string{
+				"SERIN_TASK_QUEUE": "eu", "SERIN_ARTIFACTS": "gs://bucket", "SERIN_ARTIFACTS_SHARED": "1", "SERIN_LISTEN": ":9464",
+			}, Options{TaskQueue: "eu", Artifacts: "gs://bucket", Shared: true, Listen: ":9464"}, false,
+		},
+		{"a folder", map[string]string{"SERIN_ARTIFACTS": "file:///srv/artifacts"}, Options{TaskQueue: "serin", Artifacts: "file:///srv/artifacts"}, true},
+		{
+			"a folder that is shared",
+			map[string]string{"SERIN_ARTIFACTS": "file:///srv/artifacts", "SERIN_ARTIFACTS_SHARED": "1"},
+			Options{TaskQueue: "serin", Artifacts: "file:///srv/artifacts", Shared: true},
+			false,
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			got := FromEnvironment(func(name string) string { return row.env[name] })
+			if got != row.want || got.private() != row.private {
+				t.Errorf("got %+v, private %v; want %+v, %v", got, got.private(), row.want, row.private)
+			}
+		})
+	}
+}
+
+func TestWithoutTemporalItSaysWhereItLooked(t *testing.T) {
+	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1") // nothing listens on port 1
+	err := Run(t.Context(), Options{TaskQueue: "serin", Artifacts: "file://" + t.TempDir()}, slog.New(slog.DiscardHandler))
+	if rollout.KindOf(err) != rollout.Unreachable || !strings.HasPrefix(err.Error(), "connect to Temporal at 127.0.0.1:1: ") ||
+		!strings.Contains(err.Error(), "set TEMPORAL_ADDRESS") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMainSaysWhyItEnds(t *testing.T) {
+	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+	var out bytes.Buffer
+	code := Main(t.Context(), func(name string) string {
+		return map[string]string{"SERIN_ARTIFACTS": "ftp://nowhere"}[name]
+	}, &out)
+	if code != 1 || !strings.Contains(out.String(), "ftp") {
+		t.Errorf("exit code %d: %s", code, out.String())
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	m, err := newMetrics(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var down error
+	m.ready = func(context.Context) error { return down }
+	ask := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		m.routes().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return w.Code, w.Body.String()
+	}
+	m.handler.Counter("serin_test").Inc(3)
+	if code, body := ask("/metrics"); code != http.StatusOK || !strings.Contains(body, "go_goroutines") || !strings.Contains(body, "serin_test") {
+		t.Errorf("metrics: %d\n%s", code, body)
+	}
+	if code, _ := ask("/readyz"); code != http.StatusOK {
+		t.Errorf("ready: %d", code)
+	}
+	down = errors.New("Temporal is away")
+	if code, body := ask("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "Temporal is away") {
+		t.Errorf("not ready: %d %s", code, body)
+	}
+	if code, _ := ask("/healthz"); code != http.StatusOK {
+		t.Errorf("the process runs all the same: %d", code)
+	}
+}

@@ -1,0 +1,57 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	sdkpb "go.temporal.io/api/sdk/v1"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+// TestCurrentDetails: the Web UI shows the phases, what is waited for, and the exact command.
+func TestCurrentDetails(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.after()
+	s.at(30*time.Minute, func() {
+		value, err := s.QueryWorkflow("__temporal_workflow_metadata")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var m sdkpb.WorkflowMetadata
+		if err := value.Get(&m); err != nil {
+			t.Error(err)
+		}
+		since := s.state(t).Waiting.Since.Format("2006-01-02 15:04:05 MST")
+		want := `**IN_PROGRESS** v2 on shop/prod
+
+| phase | weight | observed | state |
+|---|---|---|---|
+| canary-25 | 25% | 25% | SUCCEEDED |
+| canary-50 | 50% | - | PENDING |
+| stable | 100% | - | PENDING |
+
+Waits for **advance** since ` + since + `: canary-25 is done; canary-50 gives the release 50%
+
+` + "`serin rollout advance --pipeline shop --rollout v2-to-prod-0001 --phase canary-50`" + `
+
+` + "`serin rollout cancel --pipeline shop --rollout v2-to-prod-0001`" + `
+`
+		if m.GetCurrentDetails() != want {
+			t.Errorf("got\n%s\nwant\n%s", m.GetCurrentDetails(), want)
+		}
+		described := map[string]bool{}
+		for _, u := range m.GetDefinition().GetUpdateDefinitions() {
+			described[u.GetName()] = u.GetDescription() != ""
+		}
+		for _, name := range []string{"advance", "cancel", "resume", "retryJob", "ignoreJob", "terminateJobRun"} {
+			if !described[name] {
+				t.Errorf("command %s has no description", name)
+			}
+		}
+	})
+	s.command(time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
+	s.run(t)
+}
