@@ -78,6 +78,7 @@ func (a *app) created(c *cli.Context, s *server, r rollout.CreateRequest) error 
 		return err
 	}
 	if len(status.Stages) > 0 {
+		status.Stages = slices.Clone(status.Stages) // they are the answer's, not ours
 		status.Stages[0].Rollout = name
 	}
 	if err := a.print(c, status, func(w io.Writer) { describeRelease(w, status) }); err != nil {
