@@ -8,6 +8,7 @@ import (
 	"github.com/serin-dev/serin/activities/cloudrun/cloudruntest"
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/world"
 )
 
 const denied = cloudruntest.PermissionDenied
@@ -129,4 +130,48 @@ func (s *scene) finish(name, after string) {
 		s.advance(name, "stable")
 	}
 	s.until(name, in(rollout.StateSucceeded))
+}
+
+// TestFaultsOfReads: a read that fails in the middle of a rollout is tried again.
+func TestFaultsOfReads(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []cloudruntest.FaultKind{
+		cloudruntest.TooManyRequests, cloudruntest.Unavailable, cloudruntest.DeadlineExceeded,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, "read-"+strings.ToLower(string(kind)), []int{25, 50}, "").live()
+			s.finish(s.faulted("canary-50", fault{kind: kind, reads: true, times: 3}, false), "canary-50")
+			s.serves("v1 100%", "v1 75%, v2 25%", "v1 50%, v2 50%", "v2 100%")
+		})
+	}
+}
+
+// TestFaultsOfTheFirstWrite: a first rollout creates the service once, whatever becomes of
+// the answer.
+func TestFaultsOfTheFirstWrite(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	stop, err := w.Worker(rollout.DefaultTaskQueue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	for _, kind := range []cloudruntest.FaultKind{
+		cloudruntest.Unavailable, cloudruntest.ResetBeforeApply, cloudruntest.ResetAfterApply, cloudruntest.ApplyThenUnavailable,
+	} {
+		// One after the other: the path of a create names no service.
+		t.Run(string(kind), func(t *testing.T) {
+			s := stage(t, w, world.Configuration{
+				Pipeline: "first-" + strings.ToLower(string(kind)), Canary: world.Percentages([]int{25}, ""),
+			})
+			remove, err := w.Run.Inject(cloudruntest.Fault{Kind: kind, Method: "POST", Path: "/v2/" + world.Parent + "/services", Times: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer remove()
+			s.until(s.release("v1"), in(rollout.StateSucceeded))
+			s.serves("v1 100%")
+		})
+	}
 }
