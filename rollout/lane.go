@@ -83,6 +83,10 @@ type Record struct {
 	Closed   bool `json:"closed,omitempty"` // FAILED and told that a newer one has started
 }
 
+// Moved reports whether the rollout may have moved any traffic: it settled, or its
+// promotion began.
+func (r Record) Moved() bool { return len(r.Mark.Split) > 0 || r.PromotionBegun }
+
 // KeptRecords is how many rollouts a lane lists, besides those it must remember.
 const KeptRecords = 20
 

@@ -20,10 +20,11 @@ import (
 // test sent to others.
 type env struct {
 	*testsuite.TestWorkflowEnvironment
-	mu    sync.Mutex // the environment signals others from goroutines of its own
-	sent  []string
-	heard []string // what the rollouts of a lane were told
-	looks int      // how often a lane looked after its holder
+	mu        sync.Mutex // the environment signals others from goroutines of its own
+	sent      []string
+	heard     []string // what the rollouts of a lane were told
+	unsettled bool     // a terminated holder had not settled
+	looks     int      // how often a lane looked after its holder
 
 	// onSignal answers a message to another workflow; nil takes it.
 	onSignal func(id, signal string, arg any) error

@@ -170,7 +170,7 @@ func (l *lane) report(ctx workflow.Context, m rollout.Report) {
 
 // settleRecord keeps what a rollout that ended leaves to the next one.
 func (l *lane) settleRecord(r rollout.Record) {
-	if len(r.Mark.Split) > 0 || r.PromotionBegun {
+	if r.Moved() {
 		l.status.Last = &r
 	}
 	if r.State.HoldsLane() {
@@ -229,7 +229,9 @@ func (l *lane) checkHolder(ctx workflow.Context) {
 	r.Unsettled, r.Ended = true, workflow.Now(ctx).UTC()
 	if res.Status != nil {
 		r.Revision, r.Stable, r.PromotionBegun = res.Status.Revision, res.Status.Stable, res.Status.PromotionBegun
-		r.Mark = rollout.Mark{Split: res.Status.Split}
+		if r.Stable != "" { // it had settled
+			r.Mark = rollout.Mark{Split: res.Status.Split}
+		}
 	}
 	l.settleRecord(*r)
 	l.tell(ctx, *r)

@@ -31,6 +31,9 @@ func laneEnv(t *testing.T, holderRuns bool) *env {
 			if holderRuns {
 				return activities.HolderResult{Running: true}, nil
 			}
+			if e.unsettled {
+				return activities.HolderResult{Status: &rollout.Status{Split: rollout.Split{{Revision: "shop-0", Percent: 100}}}}, nil
+			}
 			return activities.HolderResult{Status: &rollout.Status{
 				Stable: "shop-0", Split: rollout.Split{{Revision: "shop-0", Percent: 75}, {Revision: "shop-1", Percent: 25}},
 			}}, nil
@@ -184,6 +187,21 @@ func TestLaneFreesItselfFromATerminatedHolder(t *testing.T) {
 	})
 	if r := s.Record("v1-to-prod-0001"); r == nil || !r.Unsettled || r.Stable != "shop-0" {
 		t.Errorf("record %+v", r)
+	}
+}
+
+// TestLaneForgetsNothingForAHolderThatHadNotSettled: one terminated before that leaves the
+// record of the rollout before it as it was.
+func TestLaneForgetsNothingForAHolderThatHadNotSettled(t *testing.T) {
+	t.Parallel()
+	e := laneEnv(t, false)
+	e.unsettled = true
+	e.at(1*time.Minute, func() { e.enqueue("v1") })
+	e.at(2*time.Minute, func() { e.report("v1-to-prod-0001", 1, rollout.StateSucceeded) })
+	e.at(3*time.Minute, func() { e.enqueue("v2") }) // terminated
+	e.at(4*time.Minute, func() { e.enqueue("v3") })
+	if s := e.lane(t); s.Holder != "v3-to-prod-0001" || s.Last == nil || s.Last.Rollout != "v1-to-prod-0001" {
+		t.Errorf("holder %q, last %+v", s.Holder, s.Last)
 	}
 }
 

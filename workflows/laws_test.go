@@ -53,6 +53,9 @@ func (s *stage) then(t *testing.T, predecessor rollout.Record) []string {
 
 func serves(s *stage) string {
 	splits := s.platform.Splits(service)
+	if len(splits) == 0 {
+		return rollout.Split{}.String()
+	}
 	return splits[len(splits)-1].String()
 }
 
@@ -147,6 +150,35 @@ func TestAFirstRolloutThatFailedInStableNeedsAPerson(t *testing.T) {
 	s.run(t)
 	if next := s.then(t, *record); !has(next, "waits for person: v2-to-prod-0001 stopped after its promotion had begun") {
 		t.Errorf("%q", next)
+	}
+}
+
+// TestAFirstRolloutThatNeverServedNeedsNobody: a wrong image in the first release of all is
+// mended by the next one; there is no traffic to protect.
+func TestAFirstRolloutThatNeverServedNeedsNobody(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.grant.First = true
+	s.platform.Fail("v2", "image not found")
+	s.at(time.Hour, func() { s.SignalWorkflow(rollout.SignalClose, rollout.Close{Seq: 9, By: "v3-to-prod-0001"}) })
+	record := s.last()
+	s.run(t)
+	if next := s.then(t, *record); serves(s) != "shop-v3 100%" {
+		t.Errorf("it serves %s: %q", serves(s), next)
+	}
+}
+
+// TestASettleThatFailedForgetsNothing: what the lane knew of the stable revision is
+// worth more than what a rollout saw that has settled nothing.
+func TestASettleThatFailedForgetsNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.after()
+	s.platform.Fault("SetWeight", denied(), 1)
+	s.command(time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
+	record := s.last()
+	if got := path(s.run(t)); !has(got, "canary-25 failed") || len(record.Mark.Split) > 0 {
+		t.Errorf("mark %v: %q", record.Mark, got)
 	}
 }
 

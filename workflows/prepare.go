@@ -48,8 +48,11 @@ func (r *run) prepare(ctx workflow.Context, phase string) {
 // that a person has to settle. Accepted, what serves is what counts.
 func (r *run) judge(seen rollout.Observed, accepted bool) (stable, doubt string) {
 	last := r.grant.Predecessor
-	if accepted || last == nil || len(last.Mark.Split) == 0 && !last.PromotionBegun {
+	if accepted || last == nil || !last.Moved() {
 		return only(seen.Split)
+	}
+	if last.Stable == "" && len(last.Mark.Split) == 0 && len(seen.Split.Serving()) == 0 {
+		return "", "" // nothing served before it, and nothing does now: there is no traffic to protect
 	}
 	switch {
 	case last.Promoted:
@@ -88,10 +91,11 @@ func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string)
 		r.skip(ctx, "nothing serves on "+target+" yet", serin)
 		return nil
 	}
-	work := r.onlyStable()
+	work, before := r.onlyStable(), r.last
 	work.Stable, r.last = stable, seen.Mark()
 	res, err := r.step(ctx, steps.Settle, stepOptions{work: work, summary: "settle: all traffic to " + stable})
 	if err != nil {
+		r.last = before // what was only seen is not ours to leave to the next rollout
 		return err
 	}
 	r.last = res.Observed.Mark()
