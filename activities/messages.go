@@ -70,6 +70,7 @@ type StepRequest struct {
 	Work  Work           `json:"work"`
 	Last  rollout.Mark   `json:"last"`
 	Tried *rollout.Phase `json:"tried,omitempty"`
+	Keep  bool           `json:"keep,omitempty"` // a promotion leaves the canary to Remove
 }
 
 // StepResult is what the platform said last.

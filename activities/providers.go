@@ -26,11 +26,18 @@ type Work struct {
 	Baseline string `json:"baseline,omitempty"` // digest of the stored baseline, once there is one
 
 	CloudRun *rollout.CloudRun `json:"cloudRun,omitempty"`
+
+	Kubernetes     *rollout.Kubernetes `json:"kubernetes,omitempty"`
+	Size           *rollout.Size       `json:"size,omitempty"`           // of the canary; nil is Weight of the original
+	Match          []rollout.Match     `json:"match,omitempty"`          // requests that go to the canary whatever Weight is
+	StableManifest string              `json:"stableManifest,omitempty"` // digest of the manifest of what is stable; "" if no rollout recorded it
+	Manifests      []string            `json:"manifests,omitempty"`      // custom canary only: digests of every phase's manifest, each once
 }
 
 // At returns w for a phase of the same rollout.
 func (w Work) At(ph rollout.Phase) Work {
 	w.Phase, w.Weight, w.Promotion, w.Custom, w.Manifest = ph.ID, ph.Weight, ph.Promotion(), ph.Custom, ph.Manifest
+	w.Size, w.Match = ph.Size, ph.Match
 	return w
 }
 
@@ -62,6 +69,10 @@ type Deployer interface {
 	// Remove takes away what only the canary phases needed. Nothing there is not
 	// an error.
 	Remove(ctx context.Context, w Work) error
+	// ScaleStable gives the stable revision the size that the baseline records, where
+	// somebody has made it smaller. It comes before any shift towards it. Platforms that
+	// scale by themselves do nothing.
+	ScaleStable(ctx context.Context, w Work) error
 }
 
 // Router decides who receives the requests. Both commands return when the

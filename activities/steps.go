@@ -96,17 +96,22 @@ func (s *Steps) Settle(ctx context.Context, r StepRequest) (StepResult, error) {
 		if err != nil {
 			return err
 		}
-		if err := t.wait(ctx, "the stable revision to be ready", func() bool {
-			return t.seen.StableReady || t.seen.Split.SameTraffic(next) // nothing shifts towards it
-		}); err != nil {
-			return err
+		if !t.seen.Split.SameTraffic(next) { // else nothing shifts towards it
+			if err := t.p.ScaleStable(ctx, t.w); err != nil {
+				return err
+			}
+			if err := t.wait(ctx, "the stable revision to be ready", func() bool {
+				return t.seen.StableReady || t.seen.Split.SameTraffic(next)
+			}); err != nil {
+				return err
+			}
 		}
 		return t.shift(ctx, t.p.SetWeight)
 	})
 }
 
 // Deploy makes the phase's revision exist and, once it is ready, gives it the
-// phase's weight. In a promotion it then takes the canary away.
+// phase's weight. In a promotion it then takes the canary away, unless it is to keep it.
 func (s *Steps) Deploy(ctx context.Context, r StepRequest) (StepResult, error) {
 	return s.step(ctx, r, func(ctx context.Context, t *trip) error {
 		if err := t.check(ctx); err != nil {
@@ -126,22 +131,33 @@ func (s *Steps) Deploy(ctx context.Context, r StepRequest) (StepResult, error) {
 		if err := t.shift(ctx, t.p.SetWeight); err != nil {
 			return err
 		}
-		if !t.w.Promotion {
+		if !t.w.Promotion || r.Keep {
 			return nil
 		}
-		if err := t.p.Remove(ctx, t.w); err != nil {
-			return err
-		}
-		return t.wait(ctx, "the canary to be removed", func() bool { return t.seen.Settled })
+		return t.remove(ctx)
 	})
 }
 
-// Restore gives the stable revision all requests. It waits for that revision at
-// most a minute: requests to a canary that failed are worse than a cold start.
+// Remove takes away what only the canary phases needed, once no request goes there.
+func (s *Steps) Remove(ctx context.Context, r StepRequest) (StepResult, error) {
+	return s.step(ctx, r, func(ctx context.Context, t *trip) error {
+		if err := t.check(ctx); err != nil {
+			return err
+		}
+		return t.remove(ctx)
+	})
+}
+
+// Restore gives the stable revision all requests, after the size it had. It waits for
+// that revision at most a minute: requests to a canary that failed are worse than a
+// cold start.
 func (s *Steps) Restore(ctx context.Context, r StepRequest) (StepResult, error) {
 	var note string
 	res, err := s.step(ctx, r, func(ctx context.Context, t *trip) error {
 		if err := t.check(ctx); err != nil {
+			return err
+		}
+		if err := t.p.ScaleStable(ctx, t.w); err != nil {
 			return err
 		}
 		patient, stop := context.WithTimeout(ctx, s.patience)

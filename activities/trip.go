@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/serin-dev/serin/rollout"
@@ -109,7 +110,8 @@ func (t *trip) shift(ctx context.Context, write func(context.Context, Work) erro
 	if err != nil {
 		return err
 	}
-	for {
+	for tries := 1; ; tries++ {
+		before := t.seen
 		if err := write(ctx, t.w); err != nil {
 			return err
 		}
@@ -122,10 +124,20 @@ func (t *trip) shift(ctx context.Context, write func(context.Context, Work) erro
 		if what := rollout.Drifted(t.seen, rollout.Mark{Split: t.last.Split}, next); what != "" {
 			return t.drift(what)
 		}
+		if tries == 1 && !reflect.DeepEqual(before, t.seen) {
+			continue // it was half of the way, such as more pods here before there are fewer there
+		}
 		if err := t.pause(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+func (t *trip) remove(ctx context.Context) error {
+	if err := t.p.Remove(ctx, t.w); err != nil {
+		return err
+	}
+	return t.wait(ctx, "the canary to be removed", func() bool { return t.seen.Settled })
 }
 
 // pause waits for a change, and a little while where there is none.

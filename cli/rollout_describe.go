@@ -90,7 +90,7 @@ func observed(ph rollout.PhaseStatus) string {
 		return "configured"
 	case ph.Observed != nil:
 		return percent(*ph.Observed)
-	case ph.State == rollout.PhaseSucceeded:
+	case ph.Assumed, ph.State == rollout.PhaseSucceeded:
 		return "assumed"
 	}
 	return "-"

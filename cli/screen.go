@@ -222,7 +222,7 @@ func weightLabel(ph rollout.PhaseStatus) string {
 	switch {
 	case ph.Custom:
 		return fmt.Sprintf("configured %d%%", ph.Weight)
-	case ph.Observed == nil && ph.State == rollout.PhaseSucceeded:
+	case ph.Assumed, ph.Observed == nil && ph.State == rollout.PhaseSucceeded:
 		return fmt.Sprintf("assumed %d%%", ph.Weight)
 	case ph.Observed == nil:
 		return fmt.Sprintf("- of %d%%", ph.Weight)

@@ -104,13 +104,22 @@ func (c *Client) idle(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// query asks workflow id and decodes the answer into out.
+// query asks workflow id and decodes the answer into out. The server gives up on a
+// question that it put to a worker which has stopped since, earlier than ctx does:
+// asked again, it asks the workers that are there.
 func (c *Client) query(ctx context.Context, id, name string, out any) error {
-	answer, err := c.asks.QueryWorkflow(ctx, id, "", name)
-	if err != nil {
-		return err
+	const tries = 3
+	for n := 1; ; n++ {
+		answer, err := c.asks.QueryWorkflow(ctx, id, "", name)
+		var late *serviceerror.DeadlineExceeded
+		if errors.As(err, &late) && ctx.Err() == nil && n < tries {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return answer.Get(out)
 	}
-	return answer.Get(out)
 }
 
 // given refuses empty names: they would make the id of another workflow.

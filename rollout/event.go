@@ -19,7 +19,7 @@ const (
 	EventAdvanced      EventKind = "advanced"      // Phase, Actor, Reason
 	EventResumed       EventKind = "resumed"       // Actor, Reason; Note: "accepted" with --accept
 	EventJobStarted    EventKind = "jobStarted"    // Phase, Job, Attempt
-	EventShifted       EventKind = "shifted"       // Phase, Weight, Split, Revision
+	EventShifted       EventKind = "shifted"       // Phase, Weight, Split, Revision, Assumed; Note: what Split does not say
 	EventJobSucceeded  EventKind = "jobSucceeded"  // Phase, Job
 	EventJobFailed     EventKind = "jobFailed"     // Phase, Job; Note: the platform's reason
 	EventTerminating   EventKind = "terminating"   // Phase, Job, Actor, Reason
@@ -44,6 +44,7 @@ type Event struct {
 	Attempt  int       `json:"attempt,omitempty"`
 	Weight   *Weight   `json:"weight,omitempty"`
 	Split    Split     `json:"split,omitempty"`
+	Assumed  bool      `json:"assumed,omitempty"` // Split was written, and nothing tells whether it is served
 	Revision string    `json:"revision,omitempty"`
 	URL      string    `json:"url,omitempty"`
 	Digest   string    `json:"digest,omitempty"`
@@ -81,6 +82,9 @@ func (e Event) String() string {
 	}
 	if len(e.Split) > 0 {
 		b = fmt.Appendf(b, " (%s)", e.Split)
+	}
+	if e.Assumed {
+		b = fmt.Append(b, " assumed")
 	}
 	if e.Note != "" {
 		b = fmt.Append(b, ": ", e.Note)

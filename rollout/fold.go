@@ -103,7 +103,8 @@ func (s *Status) shift(e Event) {
 	if ph == nil {
 		return
 	}
-	if !ph.Custom {
+	ph.Assumed = e.Assumed
+	if !ph.Custom && !e.Assumed {
 		w := e.Split.Of(e.Revision)
 		ph.Observed = &w
 	}

@@ -66,9 +66,10 @@ type Record struct {
 	Document string `json:"document"` // the release's document, never collected
 	State    State  `json:"state"`
 
-	Revision       string `json:"revision,omitempty"` // what the platform calls the release
-	Stable         string `json:"stable,omitempty"`   // the revision that was stable when it started
-	Mark           Mark   `json:"mark"`               // what its last write left behind
+	Revision       string `json:"revision,omitempty"`       // what the platform calls the release
+	Stable         string `json:"stable,omitempty"`         // the revision that was stable when it started
+	StableManifest string `json:"stableManifest,omitempty"` // digest of the manifest of what is stable now; "" if no rollout recorded it
+	Mark           Mark   `json:"mark"`                     // what its last write left behind
 	PromotionBegun bool   `json:"promotionBegun,omitempty"`
 	Promoted       bool   `json:"promoted,omitempty"` // its revision became stable; not so where the last job was ignored
 	Unsettled      bool   `json:"unsettled,omitempty"`

@@ -79,6 +79,8 @@ type Observed struct {
 	Generation  int64  `json:"generation,omitempty"`  // grows with each change by anybody
 	By          string `json:"by,omitempty"`          // who changed it last, as the platform names them
 	URL         string `json:"url,omitempty"`         // where the service answers
+	Assumed     bool   `json:"assumed,omitempty"`     // Split is what was written: the platform tells nobody what it does
+	Note        string `json:"note,omitempty"`        // what Split does not say, such as the share that pods make up
 }
 
 // Mark is what a rollout left behind with its last write; a later observation is

@@ -33,6 +33,9 @@ type Plan struct {
 	OnFailure  OnFailure `json:"onFailure"`
 	Phases     []Phase   `json:"phases"` // in order; the last one is "stable" with weight 100
 	CloudRun   *CloudRun `json:"cloudRun,omitempty"`
+
+	Kubernetes *Kubernetes `json:"kubernetes,omitempty"` // on a cluster; of CloudRun and this exactly one is set
+	Warnings   []string    `json:"warnings,omitempty"`   // what a person should know before it starts, a line each
 }
 
 // Phase returns the phase with the given id and its index, or index -1.
@@ -61,6 +64,8 @@ type Target struct {
 	TaskQueue string  `json:"taskQueue"`          // the queue whose workers hold the credentials; never empty in a plan
 	Location  string  `json:"location,omitempty"` // Cloud Run: "projects/P/locations/L"
 	Endpoint  string  `json:"endpoint,omitempty"` // Cloud Run: root of the API; "" is Google's
+
+	Cluster *Cluster `json:"cluster,omitempty"` // Kubernetes: how its workers reach it
 }
 
 // OnFailure says what happens to traffic when a phase before promotion fails.
@@ -76,10 +81,13 @@ const (
 type Phase struct {
 	ID       string  `json:"id"`
 	Weight   Weight  `json:"weight"`
-	Custom   bool    `json:"custom,omitempty"` // the manifest's own traffic stanza decides; Weight is configured, never observed
+	Custom   bool    `json:"custom,omitempty"` // the manifest itself shapes the traffic; Weight is configured, never observed
 	Manifest string  `json:"manifest"`         // digest of the rendered manifest
 	Advance  Advance `json:"advance"`          // how the phase begins; the first phase begins by itself
 	Jobs     []Job   `json:"jobs"`             // in order of execution
+
+	Size  *Size   `json:"size,omitempty"`  // of the canary; nil is the phase's share of the original
+	Match []Match `json:"match,omitempty"` // requests that go to the canary whatever the weight
 }
 
 // Promotion reports whether the phase makes the release stable.

@@ -44,6 +44,7 @@ type PhaseStatus struct {
 	Weight   Weight      `json:"weight"` // requested
 	Custom   bool        `json:"custom,omitempty"`
 	Observed *Weight     `json:"observed,omitempty"` // accepted by the platform; nil: not observed
+	Assumed  bool        `json:"assumed,omitempty"`  // Weight was written, and nothing tells whether it is served
 	State    PhaseState  `json:"state"`
 	Skip     string      `json:"skipMessage,omitempty"`
 	Jobs     []JobStatus `json:"jobs"`

@@ -84,6 +84,9 @@ func (r *run) hearLane(ctx workflow.Context) {
 				return
 			}
 			r.granted, r.grant = g.Seq, &g
+			if g.Predecessor != nil {
+				r.stableManifest = g.Predecessor.StableManifest
+			}
 			r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
 		})
 		s.AddReceive(closes, func(ch workflow.ReceiveChannel, _ bool) {

@@ -227,6 +227,9 @@ func (l *lane) checkHolder(ctx workflow.Context) {
 	}
 	r.State, r.Closed, r.Failure = rollout.StateFailed, true, "its workflow was terminated"
 	r.Unsettled, r.Ended = true, workflow.Now(ctx).UTC()
+	if l.status.Last != nil && r.StableManifest == "" {
+		r.StableManifest = l.status.Last.StableManifest
+	}
 	if res.Status != nil {
 		r.Revision, r.Stable, r.PromotionBegun = res.Status.Revision, res.Status.Stable, res.Status.PromotionBegun
 		if r.Stable != "" { // it had settled

@@ -37,14 +37,17 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 	}
 	for {
 		res, err := r.step(ctx, steps.Deploy, stepOptions{
-			work: r.work(ph), summary: fmt.Sprintf("%s: %d%%", ph.ID, ph.Weight),
+			work: r.work(ph), summary: fmt.Sprintf("%s: %d%%", ph.ID, ph.Weight), keep: r.shiftWait(ph) > 0,
 		})
 		if err == nil {
 			r.last, r.tried = res.Observed.Mark(), nil
 			r.record(ctx, rollout.Event{
-				Kind: rollout.EventShifted, Phase: ph.ID, Weight: &ph.Weight,
-				Split: res.Observed.Split.Serving(), Revision: res.Observed.Revision, URL: res.Observed.URL,
+				Kind: rollout.EventShifted, Phase: ph.ID, Weight: &ph.Weight, Assumed: res.Observed.Assumed,
+				Split: res.Observed.Split.Serving(), Revision: res.Observed.Revision, URL: res.Observed.URL, Note: res.Observed.Note,
 			})
+			if !r.propagate(ctx, ph) {
+				return false
+			}
 			r.record(ctx, rollout.Event{Kind: rollout.EventJobSucceeded, Phase: ph.ID, Job: rollout.JobDeploy})
 			return true
 		}
@@ -156,6 +159,7 @@ func (r *run) end(ctx workflow.Context) {
 		if r.grant != nil && r.cancel.Restore {
 			r.last = rollout.Mark{} // a person asked for the baseline, whatever is there now
 			r.restore(ctx)
+			r.cleanUp(ctx)
 		}
 	}
 	r.finish(ctx, rollout.StateCancelled)

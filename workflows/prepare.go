@@ -34,6 +34,9 @@ func (r *run) prepare(ctx workflow.Context, phase string) {
 		if accepted, ok = r.person(ctx, doubt); !ok {
 			return
 		}
+		if accepted {
+			r.stableManifest = ""
+		}
 		res, err = r.step(ctx, steps.Observe, stepOptions{work: r.onlyStable(), summary: "observe again"})
 	}
 	if err != nil {
@@ -102,6 +105,9 @@ func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string)
 	r.record(ctx, rollout.Event{
 		Kind: rollout.EventSettled, Split: res.Observed.Split.Serving(), Revision: stable, URL: res.Observed.URL,
 	})
+	if !res.Observed.Split.SameTraffic(seen.Split) {
+		r.routeWait(ctx, r.in.Plan.Kubernetes.RouteWait(), "the settled split reaches every proxy")
+	}
 	switch {
 	case stable == seen.Revision:
 		r.skip(ctx, "the release serves already", true)

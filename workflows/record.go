@@ -73,12 +73,16 @@ func (r *run) signalLane(ctx workflow.Context, signal string, message any) {
 
 func (r *run) asRecord() rollout.Record {
 	s := r.status
-	promotion := s.Job(rollout.StablePhase, rollout.JobDeploy)
+	job := s.Job(rollout.StablePhase, rollout.JobDeploy)
+	promoted, manifest := job != nil && job.State == rollout.JobSucceeded, r.stableManifest
+	if ph, i := r.in.Plan.Phase(rollout.StablePhase); promoted && i >= 0 {
+		manifest = ph.Manifest
+	}
 	return rollout.Record{
 		Rollout: s.Rollout, Release: s.Release, Digest: s.Digest, Document: r.in.Document, State: s.State,
 		Revision: s.Revision, Stable: s.Stable, Mark: r.last, PromotionBegun: s.PromotionBegun, Unsettled: s.Unsettled,
-		Promoted: promotion != nil && promotion.State == rollout.JobSucceeded,
-		Failure:  s.Failure, Actor: r.in.Actor, Created: s.Created, Ended: s.Ended,
+		Promoted: promoted, StableManifest: manifest,
+		Failure: s.Failure, Actor: r.in.Actor, Created: s.Created, Ended: s.Ended,
 	}
 }
 
@@ -134,6 +138,8 @@ func (r *run) details() string {
 			observed = fmt.Sprintf("%d%%", *ph.Observed)
 		case ph.Custom:
 			observed = "configured"
+		case ph.Assumed:
+			observed = "assumed"
 		}
 		b = fmt.Appendf(b, "| %s | %d%% | %s | %s |\n", ph.ID, ph.Weight, observed, ph.State)
 	}

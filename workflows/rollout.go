@@ -28,6 +28,10 @@ type run struct {
 	closed  *rollout.Close // a newer rollout has started
 	over    bool           // and this one knows
 
+	// stableManifest is the digest of the manifest of what was stable before this rollout;
+	// "" if no rollout recorded it, or a person has accepted something else.
+	stableManifest string
+
 	recorded  bool           // the baseline; a later attempt never records it again
 	prepared  bool           // settled
 	byItself  bool           // stable begins although nobody advances it

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -33,6 +34,7 @@ type stepOptions struct {
 	summary string
 	budget  time.Duration
 	restore bool // goes on through a cancel that asks for it
+	keep    bool // a promotion leaves the canary
 }
 
 // step runs an activity on the target's task queue. While no worker polls the
@@ -58,7 +60,7 @@ func (r *run) attempt(ctx workflow.Context, do any, o stepOptions, patience time
 }
 
 func (r *run) request(o stepOptions) activities.StepRequest {
-	return activities.StepRequest{Work: o.work, Last: r.last, Tried: r.tried}
+	return activities.StepRequest{Work: o.work, Last: r.last, Tried: r.tried, Keep: o.keep}
 }
 
 // awaitWorker looks at the target until a worker does, and reports whether one did.
@@ -110,11 +112,20 @@ func (r *run) activityOptions(o stepOptions, patience time.Duration) workflow.Ac
 func (r *run) work(ph rollout.Phase) activities.Work {
 	w := workOf(r.in.Plan, ph)
 	w.Rollout, w.Stable, w.Baseline, w.Attempt = r.in.Rollout, r.status.Stable, r.status.Baseline, r.retries+1
+	if w.Kubernetes != nil && ph.Custom {
+		w.StableManifest = r.stableManifest
+		for _, each := range r.in.Plan.Phases {
+			if !slices.Contains(w.Manifests, each.Manifest) {
+				w.Manifests = append(w.Manifests, each.Manifest)
+			}
+		}
+	}
 	return w
 }
 
 func workOf(p rollout.Plan, ph rollout.Phase) activities.Work {
 	return activities.Work{
-		Pipeline: p.Pipeline, Release: p.Release, Digest: p.Digest, Target: p.Target, CloudRun: p.CloudRun,
+		Pipeline: p.Pipeline, Release: p.Release, Digest: p.Digest, Target: p.Target,
+		CloudRun: p.CloudRun, Kubernetes: p.Kubernetes,
 	}.At(ph)
 }

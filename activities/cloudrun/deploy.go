@@ -232,3 +232,6 @@ func merge(have, add map[string]string) map[string]string {
 	maps.Copy(out, add)
 	return out
 }
+
+// ScaleStable does nothing: Cloud Run gives each revision the instances it needs.
+func (p *Provider) ScaleStable(context.Context, activities.Work) error { return nil }

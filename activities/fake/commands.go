@@ -174,3 +174,8 @@ func owned(op string, w activities.Work, s *service) error {
 	}
 	return fail(op, w, rollout.Conflict, "the service belongs to pipeline %s, not %s", s.pipeline, w.Pipeline)
 }
+
+// ScaleStable does nothing: a revision of the fake has no size.
+func (p *Platform) ScaleStable(ctx context.Context, _ activities.Work) error {
+	return p.call(ctx, "ScaleStable", func() error { return nil })
+}

@@ -55,11 +55,11 @@ func reserve(ctx context.Context, wanted map[string]int) (ports, error) {
 }
 
 // listen binds port, or with 0 a free one. A free one is looked for below the
-// ports that systems give to outgoing connections, of which Temporal opens many
-// to itself: one of them could take the port in the moment between its release
-// and its use.
+// ports that systems give to outgoing connections (from 32768 on Linux, 16000 in some
+// sandboxes), of which Temporal opens many to itself: one of them could take the
+// port in the moment between its release and its use.
 func listen(ctx context.Context, port int) (l net.Listener, err error) {
-	const first, count, attempts = 10000, 20000, 100
+	const first, count, attempts = 2000, 14000, 100
 	var c net.ListenConfig
 	if port != 0 {
 		return c.Listen(ctx, "tcp", join(port))
