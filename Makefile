@@ -8,10 +8,10 @@ SHELL := bash
 
 BIN := build/bin
 
-# Every module whose code is ours. deploy/local holds a Temporal server and test a Kubernetes API server, so
-# that neither reaches the go.mod of who imports client. tools holds no code, only the versions of what is built
+# Every module whose code is ours. deploy/local holds a Temporal server and test/cluster a Kubernetes control
+# plane, so that neither reaches the go.mod of who imports client. tools holds no code, only the versions of what is built
 # into $(BIN).
-HEAVY   := $(patsubst %/go.mod,%,$(wildcard deploy/local/go.mod test/go.mod))
+HEAVY   := $(patsubst %/go.mod,%,$(wildcard deploy/local/go.mod test/cluster/go.mod test/go.mod))
 MODULES := . $(HEAVY)
 
 # One set of build flags for build, vet, lint and test (the defaults): another set compiles the servers again.
@@ -28,6 +28,11 @@ build: ## Build serin, serin-worker and the embedded stack into build/bin
 	@mkdir -p $(BIN)
 	go build -o $(BIN)/ ./cmd/serin ./cmd/serin-worker
 	go -C deploy/local build -o "$(CURDIR)"/$(BIN)/serin-local .
+
+cluster: ## Run a Kubernetes cluster on this machine, for people; Ctrl-C ends it
+	@echo "cluster: building the control plane (about 5 min the first time)"
+	@mkdir -p $(BIN) && sh test/cluster/build.sh "$(CURDIR)"/$(BIN)/cluster
+	@$(BIN)/cluster up --kubeconfig "$(CURDIR)"/build/kubeconfig
 
 fmt: $(BIN)/golangci-lint ## Format the code as check wants it (gofumpt, grouped imports)
 	@for m in $(MODULES); do (cd $$m && "$(CURDIR)"/$(BIN)/golangci-lint fmt); done
@@ -50,8 +55,10 @@ test: ## Run every test
 	@echo "test: root module, with the race detector (about 3 min on an empty cache)"
 	@race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "test: no C compiler, so without the race detector"; }; \
 		echo go test $$race -shuffle=on ./...; go test $$race -shuffle=on ./...
-	@for m in $(HEAVY); do echo "test: $$m (about 4 min on an empty cache, most of it building)"; \
-		go -C $$m test -shuffle=on ./...; done
+	@echo "test: building the Kubernetes control plane (about 5 min on an empty cache)"
+	@mkdir -p $(BIN) && sh test/cluster/build.sh "$(CURDIR)"/$(BIN)/cluster
+	@for m in $(HEAVY); do echo "test: $$m (about 5 min, and as long to build on an empty cache)"; \
+		go -C $$m test -timeout=30m -shuffle=on ./...; done
 
 fuzz: ## Run each fuzz target for 20 seconds
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file fn; do \
@@ -78,7 +85,7 @@ ci: ## What a change must pass: check, test, and generate without a difference
 clean: ## Remove build/
 	rm -rf build
 
-.PHONY: help demo build fmt check test fuzz bench generate ci clean
+.PHONY: help demo build cluster fmt check test fuzz bench generate ci clean
 
 $(BIN)/golangci-lint: tools/go.mod tools/go.sum
 	@echo "building golangci-lint (1-2 min on an empty cache)"

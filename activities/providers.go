@@ -31,7 +31,7 @@ type Work struct {
 	Size           *rollout.Size       `json:"size,omitempty"`           // of the canary; nil is Weight of the original
 	Match          []rollout.Match     `json:"match,omitempty"`          // requests that go to the canary whatever Weight is
 	StableManifest string              `json:"stableManifest,omitempty"` // digest of the manifest of what is stable; "" if no rollout recorded it
-	Manifests      []string            `json:"manifests,omitempty"`      // custom canary only: digests of every phase's manifest, each once
+	Manifests      []string            `json:"manifests,omitempty"`      // digests of every phase's manifest, each once; Kubernetes only
 }
 
 // At returns w for a phase of the same rollout.

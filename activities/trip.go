@@ -169,6 +169,12 @@ func (t *trip) wait(ctx context.Context, what string, done func() bool) error {
 				Err: errors.New(t.seen.Failure), Fix: "mend what it names and retry the job, or make a new release",
 			}
 		}
+		if t.own && t.seen.Missing { // the step is tried again, and looks for drift first
+			return &rollout.Error{
+				Op: "deploy", On: t.seen.Revision + " to " + t.w.Target.Name, Kind: rollout.Transient,
+				Err: errors.New("somebody has removed it"),
+			}
+		}
 		text := "waiting for " + what
 		if t.seen.Progress != "" {
 			text += ": " + t.seen.Progress

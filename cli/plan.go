@@ -31,10 +31,15 @@ type plannedStage struct {
 }
 
 type plannedPhase struct {
-	ID      string   `json:"id"`
-	Begins  string   `json:"begins"`
+	ID     string `json:"id"`
+	Begins string `json:"begins"`
+
+	Pods *plannedPods `json:"pods,omitempty"` // beside an original, by the manifest's numbers
+
 	Objects []string `json:"objects"`        // "Service/shop"
-	Diff    string   `json:"diff,omitempty"` // to the manifest of the phase before, unified
+	Diff    string   `json:"diff,omitempty"` // to the manifest of the phase before, unified; "" if that is of another kind
+
+	other bool // the phase before has a manifest of another kind, or there is none
 }
 
 func (a *app) plan() *cli.Command {

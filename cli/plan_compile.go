@@ -104,7 +104,10 @@ func (a *app) sourceRequest(c *cli.Context) (r rollout.CreateRequest, packed []b
 func requests(s pipeline.Stage, images map[string]string) []render.Request {
 	out := make([]render.Request, len(s.Renders))
 	for i, r := range s.Renders {
-		out[i] = render.Request{Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true}
+		out[i] = render.Request{
+			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
+			Labels: r.Labels, Annotations: r.Annotations,
+		}
 	}
 	return out
 }
@@ -112,13 +115,16 @@ func requests(s pipeline.Stage, images map[string]string) []render.Request {
 // newStage is what is shown of a stage: its plan, and what changes from phase to phase.
 func newStage(s pipeline.Stage, manifests []render.Manifest) plannedStage {
 	out := plannedStage{Target: s.Target, Plan: s.Plan}
+	pods := podsOf(s.Plan, manifests)
 	for i, m := range manifests {
-		shown := plannedPhase{ID: s.Plan.Phases[i].ID, Begins: begins(out.Plan, i)}
+		shown := plannedPhase{ID: s.Plan.Phases[i].ID, Begins: begins(out.Plan, i), Pods: pods[i]}
 		for _, o := range m.Objects {
 			shown.Objects = append(shown.Objects, o.String())
 		}
-		if i > 0 {
-			shown.Diff = render.Diff(manifests[i-1].Content, m.Content)
+		// A canary's manifest holds copies under other names.
+		shown.other = i == 0 || (s.Plan.Kubernetes.Canary() && s.Plan.Phases[i].Promotion())
+		if !shown.other {
+			shown.Diff = render.Changes(manifests[i-1], m)
 		}
 		out.Phases = append(out.Phases, shown)
 		out.manifests = append(out.manifests, m.Content)

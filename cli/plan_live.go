@@ -70,7 +70,11 @@ func opening(p rollout.Plan, s liveState) string {
 }
 
 func (s *liveState) describe(w io.Writer) {
-	row(w, "serves now:", s.Observed.Split.String())
+	serves := s.Observed.Split.String()
+	if s.Observed.Assumed {
+		serves += ", assumed"
+	}
+	row(w, "serves now:", serves)
 	if s.Observed.URL != "" {
 		row(w, "url:", s.Observed.URL)
 	}
@@ -85,6 +89,9 @@ func (s *liveState) describe(w io.Writer) {
 		drift = "not judged while " + s.Holder + " moves traffic"
 	}
 	row(w, "drift:", or(s.Drift, drift))
+	if s.Observed.Note != "" {
+		row(w, "note: "+s.Observed.Note)
+	}
 	for _, n := range s.Notes {
 		row(w, "note: "+n)
 	}

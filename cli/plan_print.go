@@ -20,20 +20,14 @@ func printPlan(w io.Writer, p *planned) {
 
 func printStage(w io.Writer, s plannedStage) {
 	row(w)
-	head := fmt.Sprintf("target %s: %s %s", s.Target, s.Plan.Target.Runtime, s.Plan.Target.Location)
-	if s.Plan.CloudRun != nil {
-		head += ", service " + s.Plan.CloudRun.Service
-	}
-	row(w, head)
+	row(w, fmt.Sprintf("target %s: %s", s.Target, where(s.Plan)))
 	row(w, fmt.Sprintf("task queue %s, on failure: %s", s.Plan.Target.TaskQueue, failure(s.Plan.OnFailure)))
+	printSplit(w, s.Plan.Kubernetes)
 	row(w)
-	row(w, "PHASE", "WEIGHT", "JOBS", "BEGINS", "MANIFEST")
-	for i, ph := range s.Plan.Phases {
-		weight := fmt.Sprintf("%d%%", ph.Weight)
-		if ph.Custom {
-			weight += " configured"
-		}
-		row(w, ph.ID, weight, jobs(ph.Jobs), s.Phases[i].Begins, short(ph.Manifest))
+	printPhases(w, s)
+	printMatches(w, s.Plan)
+	for _, warning := range s.Plan.Warnings {
+		row(w, "note: "+warning)
 	}
 	if s.Live != nil {
 		row(w)
@@ -41,7 +35,7 @@ func printStage(w io.Writer, s plannedStage) {
 	}
 	for i, ph := range s.Phases {
 		row(w)
-		if i == 0 {
+		if ph.other {
 			row(w, fmt.Sprintf("manifest of %s: %s", ph.ID, strings.Join(ph.Objects, ", ")))
 			continue
 		}
@@ -53,6 +47,28 @@ func printStage(w io.Writer, s plannedStage) {
 		row(w, fmt.Sprintf("manifest of %s, changed against %s:", ph.ID, before))
 		// A tab in a manifest must not become a column.
 		row(w, strings.TrimSuffix(strings.ReplaceAll(ph.Diff, "\t", "  "), "\n"))
+	}
+}
+
+func printPhases(w io.Writer, s plannedStage) {
+	sized := s.Plan.Kubernetes.Canary()
+	line := func(phase, weight, pods string, rest ...string) {
+		cells := []string{phase, weight}
+		if sized {
+			cells = append(cells, pods)
+		}
+		row(w, append(cells, rest...)...)
+	}
+	line("PHASE", "WEIGHT", "PODS", "JOBS", "BEGINS", "MANIFEST")
+	for i, ph := range s.Plan.Phases {
+		weight, pods := fmt.Sprintf("%d%%", ph.Weight), ""
+		if ph.Custom {
+			weight += " configured"
+		}
+		if sized {
+			pods = s.Phases[i].Pods.String()
+		}
+		line(ph.ID, weight, pods, jobs(ph.Jobs), s.Phases[i].Begins, short(ph.Manifest))
 	}
 }
 

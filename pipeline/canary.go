@@ -26,8 +26,8 @@ type Canary struct {
 // percentage, then stable.
 type CanaryDeployment struct {
 	// Percentages are the canary's shares of the traffic, ascending, each from
-	// 0 to 99; 100 is allowed with gatewayServiceMesh. The phase stable
-	// follows and is never listed.
+	// 0 to 99; 100 is allowed with gatewayServiceMesh and ingress. The phase
+	// stable follows and is never listed.
 	Percentages []int `yaml:"percentages" rule:"required,items=1..,range=0..100"`
 	// Jobs: verify and analysis run in each phase, analysis not in stable;
 	// predeploy runs in the first phase and postdeploy in the last.
@@ -35,7 +35,7 @@ type CanaryDeployment struct {
 	// Advance says who lets the phase after each canary phase begin.
 	Advance *Advance `yaml:"advance,omitempty" rule:"extension,default=manual"`
 	// Replicas sizes the canary in every phase: a number of pods or a
-	// percentage of the original's. Only with gatewayServiceMesh.
+	// percentage of the original's. Only with gatewayServiceMesh and ingress.
 	Replicas *Replicas `yaml:"replicas,omitempty" rule:"extension,default=the phase's percentage of the original's replicas"`
 }
 
@@ -59,8 +59,31 @@ type PhaseConfig struct {
 	// Advance says who lets the phase after this one begin; not in stable.
 	Advance *Advance `yaml:"advance,omitempty" rule:"extension,default=manual"`
 	// Replicas sizes the canary in this phase: a number of pods or a
-	// percentage of the original's. Only with gatewayServiceMesh; not in stable.
+	// percentage of the original's. Only with gatewayServiceMesh and ingress;
+	// not in stable.
 	Replicas *Replicas `yaml:"replicas,omitempty" rule:"extension,default=the phase's percentage of the original's replicas"`
+	// Match sends the requests that fit one of its items to the canary,
+	// whatever the percentage. Only with gatewayServiceMesh; not in stable.
+	Match []Match `yaml:"match,omitempty" rule:"extension,items=1..16"`
+}
+
+// Match is a condition on a request: all of its headers and cookies must fit.
+type Match struct {
+	// Headers compare headers of the request, each name once.
+	Headers []ValueMatch `yaml:"headers,omitempty" rule:"items=1..16"`
+	// Cookies compare cookies of the request, each name once; none where a
+	// GRPCRoute is among the routes.
+	Cookies []ValueMatch `yaml:"cookies,omitempty" rule:"items=1..3"`
+}
+
+// ValueMatch compares one value: exactly one of value and regex is given.
+type ValueMatch struct {
+	// Name of the header, in any case, or of the cookie.
+	Name string `yaml:"name" rule:"required,length=256"`
+	// Value is the whole value.
+	Value string `yaml:"value,omitempty" rule:"length=4096"`
+	// Regex is an expression for the whole value, in the dialect of the gateway.
+	Regex string `yaml:"regex,omitempty" rule:"length=4096"`
 }
 
 // Advance says who lets the next phase begin.
@@ -93,59 +116,6 @@ type RuntimeConfig struct {
 	Kubernetes *KubernetesConfig `yaml:"kubernetes,omitempty"`
 	// CloudRun splits traffic between revisions of a Cloud Run service.
 	CloudRun *CloudRunConfig `yaml:"cloudRun,omitempty"`
-}
-
-// KubernetesConfig is one of two ways to split traffic in a cluster.
-type KubernetesConfig struct {
-	// GatewayServiceMesh splits traffic by the weights of an HTTPRoute.
-	GatewayServiceMesh *GatewayServiceMesh `yaml:"gatewayServiceMesh,omitempty"`
-	// ServiceNetworking splits traffic by the number of pods.
-	ServiceNetworking *ServiceNetworking `yaml:"serviceNetworking,omitempty"`
-}
-
-// GatewayServiceMesh splits traffic by the weights of an HTTPRoute.
-type GatewayServiceMesh struct {
-	// HTTPRoute is the name of the HTTPRoute in the rendered manifest.
-	HTTPRoute string `yaml:"httpRoute" rule:"required"`
-	// Service is the name of the Service in the rendered manifest.
-	Service string `yaml:"service" rule:"required"`
-	// Deployment is the name of the Deployment in the rendered manifest.
-	Deployment string `yaml:"deployment" rule:"required"`
-	// RouteUpdateWaitTime is how long to wait after a change of the route, so
-	// that it can propagate; at most 3 hours.
-	RouteUpdateWaitTime Duration `yaml:"routeUpdateWaitTime,omitempty" rule:"duration=0s..3h,default=0s"`
-	// StableCutbackDuration is how long, in stable, traffic may take to leave
-	// the canary Service; 15 seconds to 1 hour.
-	StableCutbackDuration *Duration `yaml:"stableCutbackDuration,omitempty" rule:"duration=15s..1h,default=no wait"`
-	// PodSelectorLabel is the label that selects the pods; Deployment and
-	// Service must have it already.
-	PodSelectorLabel string `yaml:"podSelectorLabel,omitempty" rule:"default=app"`
-	// RouteDestinations are the clusters that get the HTTPRoute. Without it
-	// only the target's own does.
-	RouteDestinations *RouteDestinations `yaml:"routeDestinations,omitempty"`
-}
-
-// RouteDestinations are the clusters that get the HTTPRoute.
-type RouteDestinations struct {
-	// DestinationIDs are ids of the target's associatedEntities, or @self for
-	// the target's own cluster.
-	DestinationIDs []string `yaml:"destinationIds" rule:"required,items=1..,id,or=@self,unique"`
-	// PropagateService also applies the Service to the destinations.
-	PropagateService bool `yaml:"propagateService,omitempty" rule:"default=false"`
-}
-
-// ServiceNetworking splits traffic by the number of pods.
-type ServiceNetworking struct {
-	// Service is the name of the Service in the rendered manifest.
-	Service string `yaml:"service" rule:"required"`
-	// Deployment is the name of the Deployment in the rendered manifest.
-	Deployment string `yaml:"deployment" rule:"required"`
-	// DisablePodOverprovisioning keeps the total number of pods at what the
-	// Deployment has, by scaling it down while the canary runs.
-	DisablePodOverprovisioning bool `yaml:"disablePodOverprovisioning,omitempty" rule:"default=false"`
-	// PodSelectorLabel is the label that selects the pods; the Deployment must
-	// have it already.
-	PodSelectorLabel string `yaml:"podSelectorLabel,omitempty" rule:"default=app"`
 }
 
 // CloudRunConfig splits traffic between revisions of a Cloud Run service.

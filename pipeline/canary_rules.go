@@ -27,9 +27,15 @@ func (c *Canary) rules(at *judge) {
 	}
 }
 
-// mesh reports whether traffic is split by an HTTPRoute.
+// mesh reports whether traffic is split by routes.
 func (c *Canary) mesh() bool {
 	return c.RuntimeConfig != nil && c.RuntimeConfig.Kubernetes != nil && c.RuntimeConfig.Kubernetes.GatewayServiceMesh != nil
+}
+
+// routed reports whether a router in a cluster splits the traffic, whatever the
+// number of pods.
+func (c *Canary) routed() bool {
+	return c.mesh() || (c.RuntimeConfig != nil && c.RuntimeConfig.Kubernetes != nil && c.RuntimeConfig.Kubernetes.Ingress != nil)
 }
 
 func (c *Canary) automatedRules(at *judge) {
@@ -43,8 +49,8 @@ func (c *Canary) automatedRules(at *judge) {
 	last := -1
 	for i, p := range d.Percentages {
 		switch item := at.key("percentages").item(i); {
-		case p == 100 && !c.mesh():
-			item.bad("100 is allowed only with gatewayServiceMesh; the phase stable follows by itself")
+		case p == 100 && !c.routed():
+			item.bad("100 is allowed only with gatewayServiceMesh and ingress; the phase stable follows by itself")
 		case p <= last:
 			item.bad("%d is not above the percentage before it (%d)", p, last)
 		}
@@ -72,6 +78,9 @@ func (c *Canary) phaseRules(at *judge) {
 		p.Jobs.rules(item)
 		p.Advance.rules(item.key("advance"))
 		c.replicaRules(item.key("replicas"), p.Replicas)
+		if i < len(phases)-1 {
+			c.matchRules(item.key("match"), p.Match)
+		}
 	}
 }
 
@@ -88,6 +97,9 @@ func (p PhaseConfig) lastRules(at *judge) {
 	if p.Replicas != nil {
 		at.key("replicas").bad("%s has no canary to size: remove it here", rollout.StablePhase)
 	}
+	if p.Match != nil {
+		at.key("match").bad("%s gets every request: remove it here", rollout.StablePhase)
+	}
 }
 
 func (a *Advance) rules(at *judge) {
@@ -97,17 +109,15 @@ func (a *Advance) rules(at *judge) {
 }
 
 func (c *Canary) replicaRules(at *judge, r *Replicas) {
-	if r != nil && !c.mesh() {
-		at.bad("sizes the canary only with runtimeConfig.kubernetes.gatewayServiceMesh")
+	if r != nil && !c.routed() {
+		at.bad("sizes the canary only with gatewayServiceMesh or ingress of runtimeConfig.kubernetes")
 	}
 }
 
 func (r *RuntimeConfig) rules(at *judge) {
 	exactlyOne(at, []choice{{"kubernetes", r.Kubernetes != nil}, {"cloudRun", r.CloudRun != nil}})
-	if k := r.Kubernetes; k != nil {
-		exactlyOne(at.key("kubernetes"), []choice{
-			{"gatewayServiceMesh", k.GatewayServiceMesh != nil}, {"serviceNetworking", k.ServiceNetworking != nil},
-		})
+	if r.Kubernetes != nil {
+		r.Kubernetes.rules(at.key("kubernetes"))
 	}
 	if r.CloudRun != nil {
 		r.CloudRun.rules(at.key("cloudRun"))

@@ -192,6 +192,9 @@ func (l leaf) by() string {
 	return " (as a child of " + l.parent.Metadata.Name + ")"
 }
 
+// self is the id of the target's own cluster among destinations.
+const self = "@self"
+
 // strategy judges how a stage's strategy fits one of its targets.
 func (k *checker) strategy(s *Strategy, l leaf, at *judge) {
 	k.coverage(s, l, at)
@@ -211,7 +214,7 @@ func (k *checker) strategy(s *Strategy, l leaf, at *judge) {
 	}
 	at = at.key("kubernetes").key("gatewayServiceMesh").key("routeDestinations").key("destinationIds")
 	for i, id := range r.Kubernetes.GatewayServiceMesh.RouteDestinations.DestinationIDs {
-		if _, ok := t.AssociatedEntities[id]; !ok && id != "@self" {
+		if _, ok := t.AssociatedEntities[id]; !ok && id != self {
 			at.item(i).bad("target %q has no associated entity %q; it has %s", t.Metadata.Name, id, listed(sortedKeys(t.AssociatedEntities)))
 		}
 	}

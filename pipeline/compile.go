@@ -24,7 +24,8 @@ type Stage struct {
 	// Target is the stage's target.
 	Target string `json:"target"`
 	// Plan is complete except for what rendering finds out: the digests of the
-	// release and of its manifests, and the name of the Cloud Run service.
+	// release and of its manifests, the name of the Cloud Run service, the
+	// namespace in a cluster, and warnings.
 	Plan rollout.Plan `json:"plan"`
 	// Renders has one entry for each phase of Plan, in the same order.
 	Renders []Render `json:"renders"`
@@ -37,6 +38,9 @@ type Render struct {
 	Profiles []string `json:"profiles,omitempty"`
 	// Parameters are the effective deploy parameters.
 	Parameters map[string]string `json:"parameters,omitempty"`
+	// Labels and Annotations are added to the pods of the named Deployment.
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 // Compile plans a release: one Stage for each stage of the pipeline, in order.
@@ -106,7 +110,12 @@ func (c *Config) stage(p *DeliveryPipeline, l leaf, req Request, invalid *Proble
 	parameters := effective(p, l, req, invalid)
 	plan := rollout.Plan{
 		APIVersion: p.APIVersion, Pipeline: req.Pipeline, Release: req.Release,
-		Target: l.target.frozen(), OnFailure: s.Strategy.onFailure(p.APIVersion), CloudRun: s.Strategy.cloudRun(),
+		Target: l.target.frozen(), OnFailure: s.Strategy.onFailure(p.APIVersion),
+	}
+	if l.target.cluster() {
+		plan.Kubernetes = s.Strategy.kubernetes(l.target)
+	} else {
+		plan.CloudRun = s.Strategy.cloudRun()
 	}
 	out := Stage{Target: l.target.Metadata.Name}
 	var before *Advance
@@ -114,8 +123,13 @@ func (c *Config) stage(p *DeliveryPipeline, l leaf, req Request, invalid *Proble
 		plan.Phases = append(plan.Phases, rollout.Phase{
 			ID: ph.id, Weight: ph.weight, Custom: s.Strategy.custom(), Advance: before.frozen(),
 			Jobs: []rollout.Job{{ID: rollout.JobDeploy}, {ID: rollout.JobVerify, Disabled: true}},
+			Size: ph.replicas.frozen(), Match: frozenMatches(ph.match),
 		})
-		out.Renders = append(out.Renders, Render{Phase: ph.id, Profiles: union(s.Profiles, ph.profiles), Parameters: parameters})
+		metadata := s.Strategy.podMetadata(ph.id)
+		out.Renders = append(out.Renders, Render{
+			Phase: ph.id, Profiles: union(s.Profiles, ph.profiles), Parameters: parameters,
+			Labels: metadata.Labels, Annotations: metadata.Annotations,
+		})
 		before = ph.next
 	}
 	out.Plan = plan
@@ -144,6 +158,9 @@ func (t *Target) frozen() rollout.Target {
 	out := rollout.Target{Name: t.Metadata.Name, TaskQueue: t.TaskQueue}
 	if out.TaskQueue == "" {
 		out.TaskQueue = rollout.DefaultTaskQueue
+	}
+	if t.cluster() {
+		out.Runtime, out.Cluster = rollout.RuntimeKubernetes, t.reached()
 	}
 	if t.Run != nil {
 		out.Runtime, out.Location, out.Endpoint = rollout.RuntimeCloudRun, t.Run.Location, t.Run.Endpoint

@@ -30,8 +30,6 @@ const maxNodes = 100_000
 type decoder struct {
 	src      *source
 	problems Problems
-	// extended: the document is serin.dev/v1.
-	extended bool
 	// nodes counts what has been visited.
 	nodes int
 	spent bool

@@ -55,6 +55,10 @@ func instead(t reflect.Type, key string) string {
 		names = map[string]string{"name": "id"}
 	case reflect.TypeFor[Target]():
 		names = map[string]string{"cloudRun": "run"}
+	case reflect.TypeFor[GatewayServiceMesh]():
+		names = map[string]string{"httpRoutes": "routes", "grpcRoutes": "routes"}
+	case reflect.TypeFor[ValueMatch]():
+		names = map[string]string{"exact": "value", "pattern": "regex"}
 	}
 	return names[key]
 }
@@ -70,7 +74,7 @@ func home(key string) string {
 		return "canary.customCanaryDeployment"
 	case "percentages":
 		return "canary.canaryDeployment"
-	case "gatewayServiceMesh", "serviceNetworking":
+	case "gatewayServiceMesh", "serviceNetworking", "canaryMetadata", "stableMetadata":
 		return "canary.runtimeConfig.kubernetes"
 	case "stages":
 		return "serialPipeline"

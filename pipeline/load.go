@@ -106,7 +106,7 @@ func (l *loader) document(file string, n *yaml.Node) {
 		l.problems = append(l.problems, d.strayKind(n)...)
 		return
 	}
-	d.extended = peek(n, "apiVersion") == SerinV1
+	d.src.extended = peek(n, "apiVersion") == SerinV1
 	d.value(n, reflect.ValueOf(o).Elem(), "", rule.Rule{})
 	e := o.envelope()
 	e.src = d.src
@@ -138,7 +138,8 @@ func peek(n *yaml.Node, key string) string {
 // strayKind judges the envelope of a document whose kind is missing or unknown.
 func (d *decoder) strayKind(n *yaml.Node) Problems {
 	var e Envelope
-	wrong := &decoder{src: d.src, extended: true}
+	d.src.extended = true
+	wrong := &decoder{src: d.src}
 	known := rule.Fields(reflect.TypeFor[Envelope]())
 	only := &yaml.Node{Kind: yaml.MappingNode, Line: n.Line}
 	for _, p := range wrong.pairs(n, "") {

@@ -111,7 +111,7 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, path string) {
 			continue
 		}
 		given[f.Name] = p.key.Value
-		if f.Rule.Extension && !d.extended {
+		if f.Rule.Extension && !d.src.extended {
 			d.bad(p.key, at, "`%s` is an extension: use apiVersion %s", f.Name, SerinV1)
 		}
 		d.value(p.value, v.FieldByIndex(f.Index), at, f.Rule)

@@ -50,6 +50,8 @@ func (ps Problems) tidy() Problems {
 type source struct {
 	file  string
 	lines map[string]int
+	// extended: the object is serin.dev/v1.
+	extended bool
 }
 
 // at is the line of path or, if it is absent, of what it would be in.

@@ -151,17 +151,29 @@ func isLabel(s string) bool {
 }
 
 func annotationRules(at *judge, annotations map[string]string) {
-	name := regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
-	prefix := regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 	for _, k := range sortedKeys(annotations) {
-		p, n, slash := strings.Cut(k, "/")
-		if !slash {
-			p, n = "", k
-		}
-		if !name.MatchString(n) || (slash && (!prefix.MatchString(p) || len(p) > maxAnnotationPrefix)) {
-			at.key(k).bad("%q is no annotation key: use letters, digits, -, _ and . (at most 63), after an optional DNS name (at most 253) and a slash", k)
+		if !isQualified(k) {
+			at.key(k).bad("%q is no annotation key: %s", k, wantQualified)
 		}
 	}
+}
+
+// wantQualified follows a key that is not [isQualified].
+const wantQualified = "use letters, digits, -, _ and . (at most 63), after an optional DNS name (at most 253) and a slash"
+
+// isQualified reports whether k can be the key of an annotation or, in a cluster,
+// of a label.
+func isQualified(k string) bool {
+	prefix, name, slash := strings.Cut(k, "/")
+	if !slash {
+		prefix, name = "", k
+	}
+	return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`).MatchString(name) &&
+		(!slash || (isDNS(prefix) && len(prefix) <= maxAnnotationPrefix))
+}
+
+func isDNS(s string) bool {
+	return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`).MatchString(s)
 }
 
 // parameterRules judges the deploy parameters of one source.

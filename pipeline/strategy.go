@@ -56,7 +56,9 @@ type phase struct {
 	weight   rollout.Weight
 	profiles []string
 	// next says how the phase after this one begins; nil is manually.
-	next *Advance
+	next     *Advance
+	replicas *Replicas
+	match    []Match
 }
 
 // phases lists the phases of s in order, the last one stable. A nil s is the
@@ -69,13 +71,18 @@ func (s *Strategy) phases() []phase {
 	var out []phase
 	if d := s.Canary.CustomCanaryDeployment; d != nil {
 		for _, p := range d.PhaseConfigs {
-			out = append(out, phase{id: p.PhaseID, weight: rollout.Weight(p.Percentage), profiles: p.Profiles, next: p.Advance})
+			out = append(out, phase{
+				id: p.PhaseID, weight: rollout.Weight(p.Percentage), profiles: p.Profiles, next: p.Advance,
+				replicas: p.Replicas, match: p.Match,
+			})
 		}
 		return out
 	}
 	if d := s.Canary.CanaryDeployment; d != nil {
 		for _, n := range d.Percentages {
-			out = append(out, phase{id: fmt.Sprintf("canary-%d", n), weight: rollout.Weight(n), next: d.Advance})
+			out = append(out, phase{
+				id: fmt.Sprintf("canary-%d", n), weight: rollout.Weight(n), next: d.Advance, replicas: d.Replicas,
+			})
 		}
 	}
 	return append(out, stable)

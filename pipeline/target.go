@@ -98,6 +98,8 @@ type AssociatedEntities struct {
 	GKEClusters []GKECluster `yaml:"gkeClusters,omitempty"`
 	// AnthosClusters are clusters registered with a fleet.
 	AnthosClusters []AnthosCluster `yaml:"anthosClusters,omitempty"`
+	// KubernetesClusters are any clusters the worker can reach.
+	KubernetesClusters []KubernetesCluster `yaml:"kubernetesClusters,omitempty" rule:"extension"`
 }
 
 // ExecutionConfig says where certain jobs run: at most one of workerPool,

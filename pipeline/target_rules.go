@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"net/url"
-	"regexp"
-	"slices"
-)
+import "slices"
 
 func (t *Target) rules(at *judge) {
 	exactlyOne(at, t.runtimes())
@@ -26,19 +22,11 @@ func (t *Target) rules(at *judge) {
 }
 
 func (l *CloudRunLocation) rules(at *judge) {
-	if l.Endpoint == "" {
-		return
-	}
-	u, err := url.Parse(l.Endpoint)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		at.key("endpoint").bad("%q is no absolute URL: write https://HOST", l.Endpoint)
-	}
+	urlRule(at.key("endpoint"), l.Endpoint)
 }
 
 func (c *KubernetesCluster) rules(at *judge) {
-	if c.Namespace != "" && !regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`).MatchString(c.Namespace) {
-		at.key("namespace").bad("%q is no namespace: use lowercase letters, digits and hyphens", c.Namespace)
-	}
+	namespaceRule(at.key("namespace"), c.Namespace)
 }
 
 func (g *GKECluster) rules(at *judge) {
@@ -54,8 +42,11 @@ func (t *Target) entityRules(at *judge) {
 		if !isID(id) {
 			entity.bad("%q %s", id, wantID)
 		}
-		if len(e.GKEClusters)+len(e.AnthosClusters) == 0 {
+		if len(e.GKEClusters)+len(e.AnthosClusters)+len(e.KubernetesClusters) == 0 {
 			entity.bad("names no cluster: give gkeClusters or anthosClusters")
+		}
+		for i, c := range e.KubernetesClusters {
+			c.rules(entity.key("kubernetesClusters").item(i))
 		}
 		for i, g := range e.GKEClusters {
 			g.rules(entity.key("gkeClusters").item(i))

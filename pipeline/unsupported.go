@@ -50,25 +50,8 @@ func jobName(key string) string {
 }
 
 func (c *Canary) unsupported(at *judge) {
-	if r := c.RuntimeConfig; r != nil {
-		config := at.key("runtimeConfig")
-		if r.Kubernetes != nil {
-			config.key("kubernetes").cannot("a canary on kubernetes, only on cloudRun")
-		}
-		if r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl {
-			r.CloudRun.unusedTags(config.key("cloudRun"))
-		}
-	}
-	const sizing = "replicas"
-	if d := c.CanaryDeployment; d != nil && d.Replicas != nil {
-		at.key("canaryDeployment").key(sizing).cannot(sizing)
-	}
-	if d := c.CustomCanaryDeployment; d != nil {
-		for i, p := range d.PhaseConfigs {
-			if p.Replicas != nil {
-				at.key("customCanaryDeployment").key("phaseConfigs").item(i).key(sizing).cannot(sizing)
-			}
-		}
+	if r := c.RuntimeConfig; r != nil && r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl {
+		r.CloudRun.unusedTags(at.key("runtimeConfig").key("cloudRun"))
 	}
 }
 
@@ -82,14 +65,14 @@ func (r *CloudRunConfig) unusedTags(at *judge) {
 }
 
 func (t *Target) unsupported(at *judge) {
-	if runtime := t.Runtime(); runtime != "run" {
-		at.key(runtime).cannot("rollouts to %s, only to run", runtime)
+	if runtime := t.Runtime(); runtime != "run" && !t.cluster() {
+		at.key(runtime).cannot("rollouts to %s, only to run, gke, anthosCluster and kubernetes", runtime)
 	}
 	if t.RequireApproval {
 		at.key("requireApproval").cannot("approvals")
 	}
-	if len(t.AssociatedEntities) > 0 {
-		at.key("associatedEntities").cannot("associatedEntities")
+	if len(t.AssociatedEntities) > 0 && !t.cluster() {
+		at.key("associatedEntities").cannot("associatedEntities of %s", t.Runtime())
 	}
 	for i, e := range t.ExecutionConfigs {
 		e.unsupported(at.key("executionConfigs").item(i))

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/serin-dev/serin/rollout"
@@ -8,39 +9,88 @@ import (
 
 // Complete renders a plan: one manifest for each phase, in order, made by the
 // request of the same index. It fills in what only rendering knows: the digest of each
-// phase's manifest, and the Cloud Run service, which all phases must share.
+// phase's manifest, the Cloud Run service or the namespace in a cluster, which all phases
+// must share, and warnings.
+//
+// Where a rollout has a canary Deployment beside the original, the manifest of a canary
+// phase holds only what belongs to the canary, made from what was rendered; stable's is
+// what was rendered. Everywhere else all of them are.
 //
 // Errors: Invalid, naming phase, file and line.
 func Complete(s *Source, p *rollout.Plan, requests []Request) ([]Manifest, error) {
 	manifests := make([]Manifest, len(p.Phases))
+	var last *workload
 	for i := range p.Phases {
 		ph := &p.Phases[i]
 		m, err := s.Render(requests[i])
 		if err != nil {
 			return nil, fmt.Errorf("phase %s: %w", ph.ID, err)
 		}
-		if p.CloudRun != nil {
-			if err := nameService(p, *ph, m); err != nil {
-				return nil, err
-			}
+		switch {
+		case p.CloudRun != nil:
+			err = nameService(p, *ph, m)
+		case p.Kubernetes != nil:
+			last = newWorkload(p, m)
+			m, err = last.phase(p, *ph, step{m, requests[i], i == 0})
+		}
+		if err != nil {
+			return nil, phaseError(*ph, err)
 		}
 		ph.Manifest = rollout.Digest(m.Content)
 		manifests[i] = m
 	}
+	if last != nil && p.Kubernetes.Canary() {
+		p.Warnings = append(p.Warnings, last.warnings(p)...)
+	}
 	return manifests, nil
+}
+
+func phaseError(ph rollout.Phase, err error) error {
+	var ps Problems
+	if errors.As(err, &ps) {
+		err = ps.ordered()
+	}
+	return &rollout.Error{Op: "render", On: "phase " + ph.ID, Kind: rollout.Invalid, Err: err}
 }
 
 func nameService(p *rollout.Plan, ph rollout.Phase, m Manifest) error {
 	service, problems := CheckCloudRun(m, ph.Custom)
-	fail := func(err error) error {
-		return &rollout.Error{Op: "render", On: "phase " + ph.ID, Kind: rollout.Invalid, Err: err}
-	}
 	if len(problems) > 0 {
-		return fail(problems)
+		return problems
 	}
 	if p.CloudRun.Service != "" && p.CloudRun.Service != service {
-		return fail(fmt.Errorf("it deploys service %s, the phase before %s: a rollout has one service", service, p.CloudRun.Service))
+		return fmt.Errorf("it deploys service %s, the phase before %s: a rollout has one service", service, p.CloudRun.Service)
 	}
 	p.CloudRun.Service = service
 	return nil
+}
+
+// step is one phase on its way.
+type step struct {
+	manifest Manifest
+	request  Request
+	first    bool
+}
+
+// phase makes the manifest of one phase for a cluster.
+func (w *workload) phase(p *rollout.Plan, ph rollout.Phase, s step) (Manifest, error) {
+	if !p.Kubernetes.Canary() {
+		if len(w.problems) > 0 {
+			return Manifest{}, w.problems
+		}
+		return s.manifest, nil
+	}
+	w.choose()
+	if len(w.problems) > 0 {
+		return Manifest{}, w.problems
+	}
+	if !s.first && p.Kubernetes.Namespace != w.namespace {
+		return Manifest{}, fmt.Errorf("it has Deployment/%s in %s, the phase before in %s: a rollout has one namespace",
+			w.k.Deployment, inNamespace(w.namespace), inNamespace(p.Kubernetes.Namespace))
+	}
+	p.Kubernetes.Namespace = w.namespace
+	if ph.Promotion() {
+		return w.stable(s.manifest, s.request)
+	}
+	return w.canary(s.manifest, s.request)
 }

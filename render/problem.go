@@ -29,9 +29,16 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// failure is the error that holds ps, file by file in the order of their lines
-// and without repetitions, or nil if there are none.
+// failure is the error that holds ps in order, or nil if there are none.
 func (ps Problems) failure(op string) error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return &rollout.Error{Op: op, Kind: rollout.Invalid, Err: ps.ordered()}
+}
+
+// ordered is ps file by file in the order of their lines and without repetitions.
+func (ps Problems) ordered() Problems {
 	var once Problems
 	seen := map[Problem]bool{}
 	for _, p := range ps {
@@ -39,9 +46,6 @@ func (ps Problems) failure(op string) error {
 			seen[p] = true
 			once = append(once, p)
 		}
-	}
-	if len(once) == 0 {
-		return nil
 	}
 	files := map[string]int{}
 	for _, p := range once {
@@ -52,7 +56,7 @@ func (ps Problems) failure(op string) error {
 	slices.SortStableFunc(once, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(files[a.File], files[b.File]), cmp.Compare(a.Line, b.Line))
 	})
-	return &rollout.Error{Op: op, Kind: rollout.Invalid, Err: once}
+	return once
 }
 
 // in returns a function that appends a problem of one file to ps.

@@ -31,6 +31,9 @@ type Request struct {
 	// another manifest of the release may. Manifest.Unmatched lists them;
 	// CheckImages judges all manifests of a release together.
 	SomeImages bool
+	// Labels and Annotations are added to the pods of the Deployment that a plan
+	// names, by Complete. Without such a Deployment they are not used.
+	Labels, Annotations map[string]string
 }
 
 // Open reads the source in fsys. If it has a skaffold.yaml (or .yml) at the top

@@ -72,6 +72,7 @@ type Observed struct {
 	Split       Split  `json:"split,omitempty"`       // what the data plane has accepted
 	Revision    string `json:"revision,omitempty"`    // the name of the release's own revision, also before it exists
 	Ready       bool   `json:"ready,omitempty"`       // Revision exists and can take requests
+	Missing     bool   `json:"missing,omitempty"`     // Revision does not exist; told where it may vanish while somebody waits for it
 	StableReady bool   `json:"stableReady,omitempty"` // the stable revision that was asked about can take requests
 	Settled     bool   `json:"settled,omitempty"`     // the platform is not busy applying a change
 	Failure     string `json:"failure,omitempty"`     // the platform's reason why it gave up on Revision, "" while it has not

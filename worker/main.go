@@ -15,7 +15,11 @@ func Main(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	logger := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	if err := Run(ctx, FromEnvironment(getenv), logger); err != nil {
+	o, err := FromEnvironment(getenv)
+	if err == nil {
+		err = Run(ctx, o, logger)
+	}
+	if err != nil {
 		_, _ = fmt.Fprintf(w, "serin-worker: %v\n", err) // nobody is left to tell
 		return 1
 	}

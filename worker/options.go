@@ -2,6 +2,8 @@ package worker
 
 import (
 	"cmp"
+	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/serin-dev/serin/rollout"
@@ -20,16 +22,44 @@ type Options struct {
 	Shared bool
 	// Listen is where health and metrics are served, SERIN_LISTEN, such as ":9464"; "" serves neither.
 	Listen string
+	// KubernetesQPS bounds the requests per second to one Kubernetes API server in the long
+	// run, SERIN_KUBERNETES_QPS; 0 is the provider's default.
+	KubernetesQPS int
+	// KubernetesBurst bounds those at once, SERIN_KUBERNETES_BURST; 0 is the provider's default.
+	KubernetesBurst int
 }
 
-// FromEnvironment reads Options through getenv, such as os.Getenv.
-func FromEnvironment(getenv func(string) string) Options {
-	return Options{
+// FromEnvironment reads Options through getenv, such as os.Getenv. Invalid is the kind of
+// its error.
+func FromEnvironment(getenv func(string) string) (Options, error) {
+	o := Options{
 		TaskQueue: cmp.Or(getenv("SERIN_TASK_QUEUE"), rollout.DefaultTaskQueue),
 		Artifacts: getenv("SERIN_ARTIFACTS"),
 		Shared:    getenv("SERIN_ARTIFACTS_SHARED") == "1",
 		Listen:    getenv("SERIN_LISTEN"),
 	}
+	var err error
+	if o.KubernetesQPS, err = positive(getenv, "SERIN_KUBERNETES_QPS"); err != nil {
+		return o, err
+	}
+	o.KubernetesBurst, err = positive(getenv, "SERIN_KUBERNETES_BURST")
+	return o, err
+}
+
+// positive reads a number above 0; 0 is a variable that is not set.
+func positive(getenv func(string) string, name string) (int, error) {
+	text := getenv(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 {
+		return 0, &rollout.Error{
+			Op: "read the environment", On: name + "=" + text, Kind: rollout.Invalid,
+			Err: errors.New("it is no whole number above 0"), Fix: "give one, or leave it out for the default",
+		}
+	}
+	return n, nil
 }
 
 // private reports whether only workers that share this machine's disk can read the store.

@@ -12,9 +12,11 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	sdklog "go.temporal.io/sdk/log"
 	sdkworker "go.temporal.io/sdk/worker"
+	"k8s.io/klog/v2"
 
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/activities/cloudrun"
+	"github.com/serin-dev/serin/activities/kubernetes"
 	"github.com/serin-dev/serin/activities/release"
 	"github.com/serin-dev/serin/artifact"
 	"github.com/serin-dev/serin/rollout"
@@ -27,6 +29,7 @@ const grace = 10 * time.Second
 
 // Run runs a worker until ctx ends. It returns nil after a stop that was asked for.
 func Run(ctx context.Context, o Options, logger *slog.Logger) error {
+	klog.SetSlogLogger(logger) // what client-go has to say of its watches
 	store, err := artifact.Open(ctx, o.Artifacts)
 	if err != nil {
 		return err
@@ -76,7 +79,7 @@ func New(temporal client.Client, store *artifact.Store, o Options, fatal func(er
 		DisableRegistrationAliasing: true,
 		OnFatalError:                fatal,
 	})
-	w.RegisterActivity(activities.NewSteps(platforms(store), store))
+	w.RegisterActivity(activities.NewSteps(platforms(store, o), store))
 	if !own {
 		return w
 	}
@@ -90,9 +93,12 @@ func New(temporal client.Client, store *artifact.Store, o Options, fatal func(er
 }
 
 // platforms has one line for each runtime that this build can roll out to.
-func platforms(store *artifact.Store) map[rollout.Runtime]activities.Platform {
+func platforms(store *artifact.Store, o Options) map[rollout.Runtime]activities.Platform {
 	return map[rollout.Runtime]activities.Platform{
 		rollout.RuntimeCloudRun: cloudrun.New(store),
+		rollout.RuntimeKubernetes: kubernetes.New(store, kubernetes.Options{
+			QPS: float32(o.KubernetesQPS), Burst: o.KubernetesBurst,
+		}),
 	}
 }
 

@@ -23,9 +23,13 @@ func TestFromEnvironment(t *testing.T) {
 	}{
 		{"nothing is set", nil, Options{TaskQueue: "serin"}, true},
 		{
-			"everything is set", map[string]string{
+			"everything is set",
+			map[string]string{
 				"SERIN_TASK_QUEUE": "eu", "SERIN_ARTIFACTS": "gs://bucket", "SERIN_ARTIFACTS_SHARED": "1", "SERIN_LISTEN": ":9464",
-			}, Options{TaskQueue: "eu", Artifacts: "gs://bucket", Shared: true, Listen: ":9464"}, false,
+				"SERIN_KUBERNETES_QPS": "50", "SERIN_KUBERNETES_BURST": "100",
+			},
+			Options{TaskQueue: "eu", Artifacts: "gs://bucket", Shared: true, Listen: ":9464", KubernetesQPS: 50, KubernetesBurst: 100},
+			false,
 		},
 		{"a folder", map[string]string{"SERIN_ARTIFACTS": "file:///srv/artifacts"}, Options{TaskQueue: "serin", Artifacts: "file:///srv/artifacts"}, true},
 		{
@@ -37,11 +41,21 @@ func TestFromEnvironment(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			got := FromEnvironment(func(name string) string { return row.env[name] })
-			if got != row.want || got.private() != row.private {
+			got, err := FromEnvironment(func(name string) string { return row.env[name] })
+			if err != nil || got != row.want || got.private() != row.private {
 				t.Errorf("got %+v, private %v; want %+v, %v", got, got.private(), row.want, row.private)
 			}
 		})
+	}
+}
+
+func TestFromEnvironmentRefuses(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"0", "-1", "1.5", "many"} {
+		_, err := FromEnvironment(func(name string) string { return map[string]string{"SERIN_KUBERNETES_QPS": value}[name] })
+		if rollout.KindOf(err) != rollout.Invalid || !strings.Contains(err.Error(), "SERIN_KUBERNETES_QPS="+value) {
+			t.Errorf("%s: %v", value, err)
+		}
 	}
 }
 

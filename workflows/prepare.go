@@ -106,7 +106,9 @@ func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string)
 		Kind: rollout.EventSettled, Split: res.Observed.Split.Serving(), Revision: stable, URL: res.Observed.URL,
 	})
 	if !res.Observed.Split.SameTraffic(seen.Split) {
-		r.routeWait(ctx, r.in.Plan.Kubernetes.RouteWait(), "the settled split reaches every proxy")
+		if err := r.routeWait(ctx, r.in.Plan.Kubernetes.RouteWait(), "the settled split reaches every proxy"); err != nil {
+			return err
+		}
 	}
 	switch {
 	case stable == seen.Revision:
@@ -133,6 +135,7 @@ func (r *run) skip(ctx workflow.Context, why string, byItself bool) {
 func (r *run) onlyStable() activities.Work {
 	w := r.work(r.in.Plan.Phases[0])
 	w.Weight, w.Custom, w.Promotion = 0, false, false
+	w.Match, w.Size = nil, nil
 	return w
 }
 

@@ -112,12 +112,13 @@ func (r *run) activityOptions(o stepOptions, patience time.Duration) workflow.Ac
 func (r *run) work(ph rollout.Phase) activities.Work {
 	w := workOf(r.in.Plan, ph)
 	w.Rollout, w.Stable, w.Baseline, w.Attempt = r.in.Rollout, r.status.Stable, r.status.Baseline, r.retries+1
-	if w.Kubernetes != nil && ph.Custom {
-		w.StableManifest = r.stableManifest
-		for _, each := range r.in.Plan.Phases {
-			if !slices.Contains(w.Manifests, each.Manifest) {
-				w.Manifests = append(w.Manifests, each.Manifest)
-			}
+	if w.Kubernetes == nil {
+		return w
+	}
+	w.StableManifest = r.stableManifest
+	for _, each := range r.in.Plan.Phases {
+		if !slices.Contains(w.Manifests, each.Manifest) {
+			w.Manifests = append(w.Manifests, each.Manifest)
 		}
 	}
 	return w

@@ -214,7 +214,12 @@ func (e *env) harness() providertest.Harness {
 				svc.Traffic = []*run.GoogleCloudRunV2TrafficTarget{{Type: namedType, Revision: revision, Percent: 100}}
 			})
 		},
-		Break: func(when providertest.When) func() {
+		Keep: func(spec []byte) string {
+			digest, err := e.artifacts.Put(e.Context(), spec)
+			must(e, err)
+			return digest
+		},
+		Break: func(_ int, when providertest.When) func() { // a command writes once at most
 			kind := cloudruntest.ResetBeforeApply
 			if when == providertest.After {
 				kind = cloudruntest.ResetAfterApply

@@ -32,7 +32,7 @@ func TestLaws(t *testing.T) {
 			Meddle: func(by, revision string) {
 				p.Drift("prod/shop", by, rollout.Split{{Revision: revision, Percent: 100}})
 			},
-			Break: func(when providertest.When) func() {
+			Break: func(_ int, when providertest.When) func() { // a command writes once at most
 				for _, method := range []string{"Deploy", "Promote", "SetWeight", "Restore", "Remove"} {
 					if when == providertest.After {
 						p.Lose(method)

@@ -9,31 +9,51 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
+// start runs the command of a rollout that gives it pods, and returns that and the
+// first one that a revision which is not ready cannot go on with.
+func (b *bench) start(list []command) (starts, shift command) {
+	b.Helper()
+	starts, shift = list[1], list[2]
+	if b.Sized {
+		b.do(starts)
+		starts = shift
+	}
+	if err := starts.run(b.ctx, starts.work); err != nil {
+		b.Fatalf("%s: %v", starts.name, err)
+	}
+	return starts, shift
+}
+
 func unready(b *bench) {
 	stable := b.serve()
 	list := b.rollout("v2", stable)
 	b.do(list[0])
 	b.Hold("v2")
-	deploy, shift := list[1], list[2]
-	if err := deploy.run(b.ctx, deploy.work); err != nil {
-		b.Fatalf("deploy: %v", err)
-	}
+	deploy, shift := b.start(list)
 	o := b.observe(deploy.work)
 	if o.Ready || o.Failure != "" || o.Progress == "" {
 		b.Errorf("observed %+v, want a revision that is not ready, and what it waits for", o)
 	}
 	writes := b.Writes()
-	b.wantKind(shift.run(b.ctx, shift.work), rollout.Transient)
+	if !b.Sized {
+		b.wantKind(shift.run(b.ctx, shift.work), rollout.Transient)
+	}
 	if err := deploy.run(b.ctx, deploy.work); err != nil {
 		b.Errorf("deploy again: %v", err)
 	}
 	if n := b.Writes() - writes; n != 0 {
 		b.Errorf("%d writes while nothing was ready", n)
 	}
-	b.wantSplit(b.observe(deploy.work), only(stable))
+	if o = b.observe(deploy.work); !b.Sized {
+		b.wantSplit(o, only(stable))
+	} else if o.Settled {
+		b.Errorf("observed %+v, want it not to be settled without pods", o)
+	}
 	b.MakeReady("v2")
 	o = b.until(deploy.work, "the revision to be ready", func(o rollout.Observed) bool { return o.Ready && o.Settled })
-	b.wantSplit(o, only(stable))
+	if !b.Sized {
+		b.wantSplit(o, only(stable))
+	}
 	if o = b.do(shift); o.Split.Of(o.Revision) != 25 {
 		b.Errorf("split is %s, want 25%% for %s", o.Split, o.Revision)
 	}
@@ -45,16 +65,15 @@ func failed(b *bench) {
 	b.do(list[0])
 	const reason = "the database is not reachable"
 	b.Fail("v2", reason)
-	deploy, shift := list[1], list[2]
-	if err := deploy.run(b.ctx, deploy.work); err != nil {
-		b.Fatalf("deploy: %v", err)
-	}
-	o := b.until(deploy.work, "the failure", func(o rollout.Observed) bool { return o.Failure != "" && o.Settled })
+	deploy, shift := b.start(list)
+	o := b.until(deploy.work, "the failure", func(o rollout.Observed) bool { return o.Failure != "" && o.Settled != b.Sized })
 	if o.Ready || !strings.Contains(o.Failure, reason) {
 		b.Errorf("observed ready %v, failure %q, want %q", o.Ready, o.Failure, reason)
 	}
 	writes := b.Writes()
-	b.wantKind(shift.run(b.ctx, shift.work), rollout.Failed)
+	if !b.Sized {
+		b.wantKind(shift.run(b.ctx, shift.work), rollout.Failed)
+	}
 	if err := deploy.run(b.ctx, deploy.work); err != nil {
 		b.Errorf("deploy again: %v", err)
 	}
@@ -81,7 +100,8 @@ func retry(b *bench) {
 	}
 	b.Fail("v2", "no memory")
 	b.do(attempt(1)[0])
-	first := b.do(attempt(1)[1])
+	starts, _ := b.start(attempt(1))
+	first := b.until(starts.work, "the failure", func(o rollout.Observed) bool { return o.Failure != "" })
 	b.Fail("v2", "")
 	if o := b.observe(attempt(2)[1].work); o.Revision == first.Revision || o.Failure != "" {
 		b.Errorf("retried, it is observed as %+v, want another revision than %s, which failed", o, first.Revision)
@@ -104,58 +124,6 @@ func retry(b *bench) {
 		o = b.do(c)
 	}
 	b.wantSplit(o, only(second.Revision))
-}
-
-func broken(b *bench) {
-	for _, release := range []string{"v1", "v2"} {
-		for i := range b.rollout(release, map[string]string{"v2": "some revision"}[release]) {
-			for _, when := range []When{Before, After} {
-				breakAt(b, release, i, when)
-			}
-		}
-	}
-}
-
-// breakAt runs the rollout of release with the write of its i-th command broken.
-func breakAt(b *bench, release string, i int, when When) {
-	b.Helper()
-	b = b.again(b.T)
-	stable := ""
-	if release != "v1" {
-		stable = b.serve()
-	}
-	var o rollout.Observed
-	for n, c := range b.rollout(release, stable) {
-		if n == i {
-			breakWrite(b, c, when)
-		}
-		o = b.do(c)
-	}
-	b.wantSplit(o, only(o.Revision))
-}
-
-func breakWrite(b *bench, c command, when When) {
-	b.Helper()
-	sent := b.Writes()
-	mend := b.Break(when)
-	err := c.run(b.ctx, c.work)
-	mend()
-	if b.Writes() == sent {
-		return // it had nothing to write
-	}
-	b.wantKind(err, rollout.Transient)
-	o := b.quiet(c.work)
-	if when == Before {
-		return
-	}
-	sent = b.Writes()
-	b.do(c)
-	if n := b.Writes() - sent; n != 0 {
-		b.Errorf("%s: %d writes, although only the answer was lost", c.name, n)
-	}
-	if again := b.observe(c.work); again.Generation != o.Generation {
-		b.Errorf("%s: generation went from %d to %d", c.name, o.Generation, again.Generation)
-	}
 }
 
 func changed(b *bench) {
@@ -181,8 +149,12 @@ func changed(b *bench) {
 
 func drift(b *bench) {
 	first := b.serve()
+	list := b.rollout("v2", first)
+	if b.Forgets {
+		list = list[:4] // while the first is still there
+	}
 	var o rollout.Observed
-	for _, c := range b.rollout("v2", first) {
+	for _, c := range list {
 		o = b.do(c)
 	}
 	mark := o.Mark()
@@ -191,7 +163,9 @@ func drift(b *bench) {
 	}
 	b.Meddle("mallory", first)
 	w := b.Work("v2")
-	o = b.until(w, "the change", func(o rollout.Observed) bool { return o.Settled && o.Split.Of(first) == 100 })
+	o = b.until(w, "the change", func(o rollout.Observed) bool {
+		return b.Sized && o.By == "mallory" || o.Settled && o.Split.Of(first) == 100
+	})
 	if o.By != "mallory" || o.Generation <= mark.Generation {
 		b.Errorf("changed by %q in generation %d after %d, want mallory in a newer one", o.By, o.Generation, mark.Generation)
 	}
@@ -218,9 +192,10 @@ func rollBack(b *bench) {
 	if o.Revision != first || !o.Ready {
 		b.Errorf("observed %+v, want %s, which is ready", o, first)
 	}
-	if n := b.Writes() - writes; n != 0 {
-		b.Errorf("%d writes to deploy what exists", n)
+	if n := b.Writes() - writes; (n != 0) != b.Forgets {
+		b.Errorf("%d writes to deploy what was there before", n)
 	}
+	b.wantSplit(o, only(second))
 	for _, c := range list[2:] {
 		o = b.do(c)
 	}

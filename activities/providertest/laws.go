@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
 
 func nothing(b *bench) {
 	w := b.Work("v1")
 	o := b.observe(w)
-	want := rollout.Observed{Revision: o.Revision, Settled: true, StableReady: true} // no stable revision to wait for
+	want := rollout.Observed{Revision: o.Revision, Settled: true, StableReady: true, Missing: o.Missing} // no stable revision to wait for
 	if o.Revision == "" || !reflect.DeepEqual(o, want) {
 		b.Errorf("observed %+v, want only a revision's name in %+v", o, want)
 	}
@@ -37,15 +38,23 @@ func nothing(b *bench) {
 }
 
 func firstRollout(b *bench) {
-	w := b.Work("v1")
-	if problems, err := b.Platform.Check(b.ctx, w); err != nil || len(problems) > 0 {
-		b.Errorf("check found %v, %v, want nothing", problems, err)
+	list := b.rollout("v1", "")
+	before, after := b.promotion(b.Work("v1")), list[len(list)-1].work
+	for _, w := range []activities.Work{before, after} {
+		if problems, err := b.Platform.Check(b.ctx, w); err != nil || len(problems) > 0 {
+			b.Errorf("check found %v, %v, want nothing", problems, err)
+		}
 	}
 	revision := b.serve()
-	o := b.observe(w)
-	b.wantSplit(o, only(revision))
-	if !o.Exists || !o.Ready || o.Failure != "" || o.By == "" || o.Generation == 0 {
-		b.Errorf("observed %+v, want a ready revision and who made it", o)
+	for _, w := range []activities.Work{before, after} {
+		o := b.observe(w)
+		b.wantSplit(o, only(revision))
+		if !o.Exists || o.Failure != "" || o.By == "" || o.Generation == 0 {
+			b.Errorf("observed %+v, want the revision and who made it", o)
+		}
+		if canary := b.Forgets && !w.Promotion; o.Ready == canary { // one that forgets has no canary any more
+			b.Errorf("observed %+v, want ready %v", o, !canary)
+		}
 	}
 }
 
@@ -77,7 +86,14 @@ func weightsReadBack(b *bench) {
 	list := b.rollout("v2", stable)
 	b.do(list[0])
 	revision := b.do(list[1]).Revision
-	for _, weight := range []rollout.Weight{1, 25, 50, 99, 100, 10, 0} {
+	weights := []rollout.Weight{1, 25, 50, 99, 100, 10, 0}
+	if b.Sized {
+		weights = []rollout.Weight{1, 25, 50, 75, 10, 0} // 99 asks for 99 times the pods
+		w := list[1].work
+		w.Weight = 100
+		b.wantKind(b.Platform.SetWeight(b.ctx, w), rollout.Invalid)
+	}
+	for _, weight := range weights {
 		w := list[1].work
 		w.Weight = weight
 		next, err := b.Platform.Next(b.ctx, w)
@@ -121,13 +137,15 @@ func repeats(b *bench) {
 }
 
 func restoreFromAnywhere(b *bench) {
-	for n := range 4 { // promotion is not undone
-		restoreAfter(b.again(b.T), n+1)
-	}
+	each(b, []after{1, 2, 3, 4}, restoreAfter) // promotion is not undone
 }
 
-func restoreAfter(b *bench, commands int) {
-	b.Helper()
+// after is how many commands of a rollout have been carried out.
+type after int
+
+func (n after) String() string { return fmt.Sprintf("after %d commands", int(n)) }
+
+func restoreAfter(b *bench, n after) {
 	stable := b.serve()
 	w := b.Work("v2")
 	w.Stable = stable
@@ -135,10 +153,14 @@ func restoreAfter(b *bench, commands int) {
 	if err != nil || len(spec) == 0 {
 		b.Fatalf("record: %q, %v", spec, err)
 	}
-	for _, c := range b.rollout("v2", stable)[:commands] {
+	if b.Keep != nil {
+		b.baseline = b.Keep(spec)
+		w.Baseline = b.baseline
+	}
+	for _, c := range b.rollout("v2", stable)[:n] {
 		b.do(c)
 	}
-	restore := command{fmt.Sprintf("restore after %d commands", commands), w, b.Platform.Restore}
+	restore := command{"restore", w, b.Platform.Restore}
 	b.wantSplit(b.do(restore), only(stable))
 	writes := b.Writes()
 	b.do(restore)

@@ -4,6 +4,8 @@ package providertest
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,26 +27,46 @@ const (
 type Harness struct {
 	Platform activities.Platform
 
+	// Forgets says that a revision is gone once another has been promoted over it.
+	// Going back to it is deploying it again, which gives it the same name.
+	Forgets bool
+
+	// Sized says that a split is a number of pods. So a revision has none before it has
+	// a share, a share counts from when its pods are asked for and settles with them, and all
+	// requests are for a promotion only.
+	Sized bool
+
 	// Work returns what every step of the release's rollout knows, to the same empty
 	// target: weight 0 and no stable revision. The same release gives the same
 	// Work. It has at least one canary tag, one prior and one stable tag where the platform has tags.
 	Work func(release string) activities.Work
+
+	// Promotion returns w with what only the stable phase has, where each phase has a
+	// manifest of its own. Without it all phases have that of Work.
+	Promotion func(w activities.Work) activities.Work
+
+	// Keep stores what Record has returned, and returns its digest. Without it no
+	// rollout has a baseline.
+	Keep func(spec []byte) (digest string)
 
 	Hold      func(release string) // its revisions, made from now on, stay unready until MakeReady
 	MakeReady func(release string)
 	Fail      func(release, reason string) // the platform will give up on its revisions, for reason; "" ends that for new ones
 	Meddle    func(by, revision string)    // somebody gives an existing revision all requests
 
-	// Break lets the next write fail as a network does. Mend takes that back if it
-	// has not happened.
-	Break func(when When) (mend func())
+	// Break lets one write fail as a network does: the next after skip others. Mend
+	// takes that back if it has not happened.
+	Break func(skip int, when When) (mend func())
 
 	// Writes returns how many writes were sent so far, broken ones included.
 	Writes func() int
 }
 
-// timeout bounds one law. It is met only by a law that does not hold.
-const timeout = 30 * time.Second
+// timeout bounds what happens on one platform. It is met only by a law that does not hold.
+const timeout = time.Minute
+
+// together is how many platforms one law may use at a time.
+const together = 6
 
 // Run holds the platforms that fresh makes to the laws, each law to a new one.
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
@@ -91,8 +113,9 @@ func laws() []law {
 type bench struct {
 	*testing.T
 	Harness
-	ctx   context.Context
-	fresh func(t *testing.T) Harness
+	ctx      context.Context
+	fresh    func(t *testing.T) Harness
+	baseline string // digest of what a rollout begins with, where one is kept
 }
 
 func newBench(t *testing.T, fresh func(t *testing.T) Harness) *bench {
@@ -102,10 +125,25 @@ func newBench(t *testing.T, fresh func(t *testing.T) Harness) *bench {
 	return &bench{T: t, Harness: fresh(t), ctx: ctx, fresh: fresh}
 }
 
-// again is another fresh platform for a case of the same law.
+// again is another fresh platform for the same law.
 func (b *bench) again(t *testing.T) *bench {
 	t.Helper()
 	return newBench(t, b.fresh)
+}
+
+// each holds every case to the law on a fresh platform of its own.
+func each[C fmt.Stringer](b *bench, cases []C, hold func(*bench, C)) {
+	b.Helper()
+	slots := make(chan struct{}, together)
+	var all sync.WaitGroup
+	for _, c := range cases {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			b.Run(c.String(), func(t *testing.T) { hold(b.again(t), c) })
+		})
+	}
+	all.Wait()
 }
 
 // command is one call of a rollout and what it is called with.
@@ -119,7 +157,7 @@ type command struct {
 // it is a first one, which has no canary phases.
 func (b *bench) rollout(release, stable string) []command {
 	p, w := b.Platform, b.Work(release)
-	w.Stable = stable
+	w.Stable, w.Baseline = stable, b.baseline
 	at := func(phase string, weight rollout.Weight) activities.Work {
 		w := w
 		w.Phase, w.Weight, w.Promotion = phase, weight, phase == rollout.StablePhase
@@ -134,8 +172,15 @@ func (b *bench) rollout(release, stable string) []command {
 			command{"set weight 50", at("canary-50", 50), p.SetWeight},
 		)
 	}
-	last := at(rollout.StablePhase, 100)
+	last := b.promotion(at(rollout.StablePhase, 100))
 	return append(list, command{"promote", last, p.Promote}, command{"set weight 100", last, p.SetWeight}, command{"remove", last, p.Remove})
+}
+
+func (b *bench) promotion(w activities.Work) activities.Work {
+	if b.Promotion == nil {
+		return w
+	}
+	return b.Promotion(w)
 }
 
 // do runs c and waits until the platform is done with it.

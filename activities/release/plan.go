@@ -130,7 +130,10 @@ func (a *Activities) source(ctx context.Context, digest string) (*render.Source,
 func requests(s pipeline.Stage, images map[string]string) []render.Request {
 	out := make([]render.Request, len(s.Renders))
 	for i, r := range s.Renders {
-		out[i] = render.Request{Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true}
+		out[i] = render.Request{
+			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
+			Labels: r.Labels, Annotations: r.Annotations,
+		}
 	}
 	return out
 }

@@ -19,7 +19,11 @@ func (a *app) worker() *cli.Command {
 		Action: func(c *cli.Context) error {
 			ctx, cancel := withParent(c.Context, a.In)
 			defer cancel()
-			return worker.Run(ctx, worker.FromEnvironment(os.Getenv), a.log)
+			o, err := worker.FromEnvironment(os.Getenv)
+			if err != nil {
+				return err
+			}
+			return worker.Run(ctx, o, a.log)
 		},
 	}
 }

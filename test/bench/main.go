@@ -53,6 +53,11 @@ func run(ctx context.Context, root, out string, w io.Writer) (err error) {
 		}
 		rows = append(rows, r)
 	}
+	more, err := clusterRows(ctx, root)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, more...)
 	if err := printTable(w, rows); err != nil {
 		return err
 	}

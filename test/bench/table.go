@@ -27,10 +27,14 @@ type row struct {
 type target struct {
 	limit     float64
 	inclusive bool // the limit itself still holds
+	least     bool // the limit is the least, not the most
 	count     bool // the same on every machine
 }
 
 func (t target) String() string {
+	if t.least {
+		return fmt.Sprintf("at least %g", t.limit)
+	}
 	if t.inclusive {
 		return fmt.Sprintf("at most %g", t.limit)
 	}
@@ -38,6 +42,9 @@ func (t target) String() string {
 }
 
 func (r row) holds() bool {
+	if r.target.least {
+		return r.Value >= r.target.limit
+	}
 	return r.Value < r.target.limit || r.target.inclusive && r.Value == r.target.limit
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -16,7 +17,7 @@ func TestAReleaseGoesThroughItsCanary(t *testing.T) {
 	stop := s.load()
 	v2 := s.release("v2")
 	s.advance(v2, "canary-50", "canary-75", "stable")
-	got := s.until(v2, in(rollout.StateSucceeded))
+	got := s.until(v2, drive.In(rollout.StateSucceeded))
 	stop("v1", "v2")
 	s.went(got,
 		"created by ann", "granted", "baseline", "settled",
@@ -36,7 +37,7 @@ func TestStandard(t *testing.T) {
 	t.Parallel()
 	s := stage(t, shared, world.Configuration{Pipeline: "standard"}).live()
 	v2 := s.release("v2")
-	got := s.until(v2, in(rollout.StateSucceeded))
+	got := s.until(v2, drive.In(rollout.StateSucceeded))
 	s.went(got, "created by ann", "granted", "baseline", "settled",
 		"stable started", "stable shifted 100%", "stable succeeded", "ended SUCCEEDED")
 	s.serves("v1 100%", "v2 100%")
@@ -49,7 +50,7 @@ func TestListsKnowStateAndPhase(t *testing.T) {
 	s := newScene(t, "listed", []int{25}, "").live()
 	v2 := s.release("v2")
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	want := client.Summary{
 		Pipeline: "listed", Release: "v2", Target: "listed-prod", Rollout: v2, State: rollout.StateSucceeded, Phase: "stable",
 	}
@@ -95,7 +96,7 @@ func TestFirstRollout(t *testing.T) {
 			}
 			v1 := s.release("v1")
 			s.advance(v1, row.phases...)
-			s.until(v1, in(rollout.StateSucceeded))
+			s.until(v1, drive.In(rollout.StateSucceeded))
 			s.serves(row.splits...)
 		})
 	}
@@ -117,10 +118,10 @@ canaryDeployment:
 `}).live()
 	s.tagged("live=v1")
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	s.tagged("live=v1 next=v2 prior=v1")
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.tagged("live=v2")
 	s.serves("v1 100%", "v1 90%, v2 10%", "v2 100%")
 }
@@ -138,10 +139,10 @@ customCanaryDeployment:
     - {phaseId: half, percentage: 50, profiles: [small]}
     - {phaseId: stable, percentage: 100}
 `})
-	s.until(s.releaseOf("v1", profiles(s.pipeline(), "img/v1", "img/v1")), in(rollout.StateSucceeded))
+	s.until(s.releaseOf("v1", profiles(s.pipeline(), "img/v1", "img/v1")), drive.In(rollout.StateSucceeded))
 	v2 := s.releaseOf("v2", profiles(s.pipeline(), "img/v2-small", "img/v2"))
 	s.advance(v2, "half", "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 90%, v2-small 10%", "v1 50%, v2-small 50%", "v2 100%")
 }
 
@@ -154,7 +155,7 @@ customCanaryDeployment:
     - {phaseId: small, percentage: 20, profiles: [small]}
     - {phaseId: stable, percentage: 100}
 `})
-	s.until(s.releaseOf("v1", profiles(s.pipeline(), "img/v1", "img/v1")), in(rollout.StateSucceeded))
+	s.until(s.releaseOf("v1", profiles(s.pipeline(), "img/v1", "img/v1")), drive.In(rollout.StateSucceeded))
 	v1, err := s.w.Run.Service(s.service())
 	if err != nil {
 		t.Fatal(err)
@@ -162,11 +163,11 @@ customCanaryDeployment:
 	files := profiles(s.pipeline(), "img/v2", "img/v2")
 	files["small.yaml"] += "  traffic:\n    - {latestRevision: true, percent: 20}\n    - {revisionName: " + v1.Traffic[0].Revision + ", percent: 80}\n"
 	v2 := s.releaseOf("v2", files)
-	asked := s.until(v2, asksFor("stable"))
+	asked := s.until(v2, drive.AsksFor("stable"))
 	if ph := asked.Phases[0]; ph.Observed != nil || !ph.Custom {
 		t.Errorf("phase %+v: a custom canary's weight is configured, never observed", ph)
 	}
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 80%, v2 20%", "v2 100%")
 }

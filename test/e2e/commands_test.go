@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 )
 
 // TestTwoPeopleAdvanceInTheSameSecond: concurrent Updates start one phase.
@@ -15,7 +16,7 @@ func TestTwoPeopleAdvanceInTheSameSecond(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "two-people", []int{25, 50}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("canary-50"))
+	s.until(v2, drive.AsksFor("canary-50"))
 	const people = 8
 	answers := make(chan error, people)
 	for i := range people {
@@ -35,15 +36,15 @@ func TestTwoPeopleAdvanceInTheSameSecond(t *testing.T) {
 	if accepted != 1 {
 		t.Errorf("%d were accepted, want 1", accepted)
 	}
-	got := s.until(v2, asksFor("stable"))
+	got := s.until(v2, drive.AsksFor("stable"))
 	started := 0
-	for _, line := range path(got) {
+	for _, line := range drive.Path(got) {
 		if strings.HasPrefix(line, "canary-50 advanced") || line == "canary-50 started" {
 			started++
 		}
 	}
 	if started != 2 {
-		t.Errorf("canary-50 was advanced and started %d times together, want 2\n%s", started, strings.Join(path(got), "\n"))
+		t.Errorf("canary-50 was advanced and started %d times together, want 2\n%s", started, strings.Join(drive.Path(got), "\n"))
 	}
 	s.serves("v1 100%", "v1 75%, v2 25%", "v1 50%, v2 50%")
 }
@@ -74,7 +75,7 @@ func TestCommandsAsSignals(t *testing.T) {
 	}
 	job := map[string]any{"phase": "canary-50", "job": "deploy", "actor": "web"}
 
-	s.until(v2, asksFor("canary-50"))
+	s.until(v2, drive.AsksFor("canary-50"))
 	refused("advance", map[string]any{"phase": "stable", "actor": "web"}, "canary-50 comes before stable")
 	refused("advance", map[string]any{"phase": "canary-99", "actor": "web"}, "its phases are canary-25, canary-50, stable")
 	refused("resume", map[string]any{"actor": "web"}, "does not wait for a person")
@@ -88,20 +89,20 @@ func TestCommandsAsSignals(t *testing.T) {
 		return len(r.Progress) > 0 && strings.HasPrefix(r.Progress[0].Detail, "waiting for the platform")
 	})
 	signal("terminateJobRun", job)
-	s.until(v2, in(rollout.StateFailed))
+	s.until(v2, drive.In(rollout.StateFailed))
 	remove()
 	signal("retryJob", job)
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	s.moves(map[string]int64{"v1": 100})
 	signal("advance", map[string]any{"phase": "stable", "actor": "web"})
-	s.until(v2, waitsFor(rollout.WaitPerson))
+	s.until(v2, drive.WaitsFor(rollout.WaitPerson))
 	signal("resume", map[string]any{"accept": true, "actor": "web"})
-	got := s.until(v2, in(rollout.StateSucceeded))
+	got := s.until(v2, drive.In(rollout.StateSucceeded))
 	for _, line := range []string{
 		"canary-50 advanced by web", "canary-50 terminating by web", "canary-50 retried by web", "resumed: accepted what is observed by web",
 	} {
-		if !slices.Contains(path(got), line) {
-			t.Errorf("no %q in\n%s", line, strings.Join(path(got), "\n"))
+		if !slices.Contains(drive.Path(got), line) {
+			t.Errorf("no %q in\n%s", line, strings.Join(drive.Path(got), "\n"))
 		}
 	}
 	s.lawful()
@@ -113,15 +114,15 @@ func TestIgnoreAndCancelAsSignals(t *testing.T) {
 	s := newScene(t, "signals-more", []int{25, 50}, "").live()
 	s.breaks("signals-more-bad")
 	bad := s.release("signals-more-bad")
-	s.until(bad, in(rollout.StateFailed))
+	s.until(bad, drive.In(rollout.StateFailed))
 	id := rollout.RolloutID(s.pipeline(), bad)
 	for _, signal := range []struct {
 		name    string
 		payload map[string]any
 		until   func(client.Rollout) bool
 	}{
-		{"ignoreJob", map[string]any{"phase": "canary-25", "job": "deploy", "actor": "web"}, asksFor("canary-50")},
-		{"cancel", map[string]any{"restore": true, "actor": "web", "reason": "enough"}, in(rollout.StateCancelled)},
+		{"ignoreJob", map[string]any{"phase": "canary-25", "job": "deploy", "actor": "web"}, drive.AsksFor("canary-50")},
+		{"cancel", map[string]any{"restore": true, "actor": "web", "reason": "enough"}, drive.In(rollout.StateCancelled)},
 	} {
 		if err := s.w.Temporal.SignalWorkflow(s.ctx, id, "", signal.name, signal.payload); err != nil {
 			t.Fatal(err)
@@ -136,20 +137,20 @@ func TestATemporalCancelIsACancel(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "temporal-cancel", []int{25}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	if err := s.w.Temporal.CancelWorkflow(s.ctx, rollout.RolloutID(s.pipeline(), v2), ""); err != nil {
 		t.Fatal(err)
 	}
-	got := s.until(v2, in(rollout.StateCancelled))
-	if !has(got, "cancelling by temporal") || !got.Unsettled {
-		t.Errorf("unsettled %t\n%s", got.Unsettled, strings.Join(path(got), "\n"))
+	got := s.until(v2, drive.In(rollout.StateCancelled))
+	if !drive.Has(got, "cancelling by temporal") || !got.Unsettled {
+		t.Errorf("unsettled %t\n%s", got.Unsettled, strings.Join(drive.Path(got), "\n"))
 	}
 	s.serves("v1 100%", "v1 75%, v2 25%")
 	_, err := s.w.Client.Advance(s.ctx, s.pipeline(), v2, rollout.Command{Phase: "stable"})
 	s.refuses(err, rollout.Refused, "ended CANCELLED")
 	v3 := s.release("v3")
 	s.advance(v3, "stable")
-	s.until(v3, in(rollout.StateSucceeded))
+	s.until(v3, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 75%, v2 25%", "v1 100%", "v1 75%, v3 25%", "v3 100%")
 }
 
@@ -158,9 +159,9 @@ func TestCancelRestores(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "cancel-restore", []int{25}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	s.must(s.w.Client.Cancel(s.ctx, s.pipeline(), v2, rollout.Command{Restore: true, Actor: "ann", Reason: "looks bad"}))
-	s.until(v2, in(rollout.StateCancelled))
+	s.until(v2, drive.In(rollout.StateCancelled))
 	s.serves("v1 100%", "v1 75%, v2 25%", "v1 100%")
 }
 
@@ -169,7 +170,7 @@ func TestASuspendedPipelineRefuses(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "suspended", []int{25}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	s.config.Suspended = true
 	s.apply()
 	_, err := s.w.Client.Advance(s.ctx, s.pipeline(), v2, rollout.Command{Phase: "stable", Actor: "ann"})
@@ -180,6 +181,6 @@ func TestASuspendedPipelineRefuses(t *testing.T) {
 	s.config.Suspended = false
 	s.apply()
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 75%, v2 25%", "v2 100%")
 }

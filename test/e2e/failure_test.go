@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -32,7 +33,7 @@ func TestARevisionThatIsNeverReady(t *testing.T) {
 			stop := s.load()
 			s.breaks(name)
 			v2 := s.release(name)
-			got := s.until(v2, in(rollout.StateFailed))
+			got := s.until(v2, drive.In(rollout.StateFailed))
 			contains(t, got.Failure, "deploy "+got.Events[len(got.Events)-1].Revision, s.config.Target(), crash, "the container exited with 1")
 			if got.Phases[0].State != rollout.PhaseFailed || got.Phases[1].State != rollout.PhaseAborted {
 				t.Errorf("phases are %s and %s", got.Phases[0].State, got.Phases[1].State)
@@ -49,11 +50,11 @@ func TestRetryAfterTheImageWasFixed(t *testing.T) {
 	s := newScene(t, "retried", []int{25}, "").live()
 	s.breaks("retried-v2")
 	v2 := s.release("retried-v2")
-	s.until(v2, in(rollout.StateFailed))
+	s.until(v2, drive.In(rollout.StateFailed))
 	s.w.Run.HealImage("img/retried-v2")
 	s.must(s.w.Client.RetryJob(s.ctx, s.pipeline(), v2, rollout.Command{Phase: "canary-25", Job: rollout.JobDeploy, Actor: "ann"}))
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 75%, retried-v2 25%", "retried-v2 100%")
 }
 
@@ -76,10 +77,10 @@ func TestFailureInALaterPhase(t *testing.T) {
 			}).live()
 			stop := s.load()
 			v2 := s.release("v2")
-			s.until(v2, asksFor("canary-50"))
+			s.until(v2, drive.AsksFor("canary-50"))
 			s.inject(fault{kind: denied, times: 1})
 			s.advance(v2, "canary-50")
-			got := s.until(v2, in(rollout.StateFailed))
+			got := s.until(v2, drive.In(rollout.StateFailed))
 			contains(t, got.Failure, "cloudRun: set weight "+s.service(), "403", "run.services.update", "grant roles/run.developer")
 			if got.Restored != (row.onFailure == "restore") || got.Unsettled == got.Restored {
 				t.Errorf("restored %t, unsettled %t", got.Restored, got.Unsettled)
@@ -87,7 +88,7 @@ func TestFailureInALaterPhase(t *testing.T) {
 			s.serves(row.splits...)
 			s.must(s.w.Client.RetryJob(s.ctx, s.pipeline(), v2, rollout.Command{Phase: "canary-50", Job: rollout.JobDeploy, Actor: "ann"}))
 			s.advance(v2, "stable")
-			s.until(v2, in(rollout.StateSucceeded))
+			s.until(v2, drive.In(rollout.StateSucceeded))
 			stop("v1", "v2")
 			s.serves(append(row.splits, row.after...)...)
 		})
@@ -100,20 +101,20 @@ func TestFailureInStable(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "late", []int{50}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	s.inject(fault{kind: denied, times: 1})
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateFailed))
+	s.until(v2, drive.In(rollout.StateFailed))
 	s.serves("v1 100%", "v1 50%, v2 50%")
 	_, err := s.w.Client.Cancel(s.ctx, s.pipeline(), v2, rollout.Command{Restore: true, Actor: "ann"})
 	s.refuses(err, rollout.Refused, "promotion has begun", "only a new rollout moves traffic back")
 
 	v3 := s.release("v3")
-	got := s.until(v3, waitsFor(rollout.WaitPerson))
+	got := s.until(v3, drive.WaitsFor(rollout.WaitPerson))
 	contains(t, got.Waiting.Reason, v2+" stopped after its promotion had begun")
 	s.moves(map[string]int64{"v1": 100})
 	s.must(s.w.Client.Resume(s.ctx, s.pipeline(), v3, rollout.Command{Accept: true, Actor: "ann"}))
 	s.advance(v3, "stable")
-	s.until(v3, in(rollout.StateSucceeded))
+	s.until(v3, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 50%, v2 50%", "v1 100%", "v1 50%, v3 50%", "v3 100%")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/serin-dev/serin/activities/cloudrun/cloudruntest"
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -78,10 +79,10 @@ func TestEveryFault(t *testing.T) {
 					s.finish(v2, at)
 					s.serves("v1 100%", "v1 75%, v2 25%", "v1 50%, v2 50%", "v2 100%")
 				case at == "stable": // promotion has begun: nothing moves back
-					contains(t, s.until(v2, in(rollout.StateFailed)).Failure, r.fails, s.service())
+					contains(t, s.until(v2, drive.In(rollout.StateFailed)).Failure, r.fails, s.service())
 					s.serves("v1 100%", "v1 75%, v2 25%", "v1 50%, v2 50%")
 				default:
-					contains(t, s.until(v2, in(rollout.StateFailed)).Failure, r.fails, s.service())
+					contains(t, s.until(v2, drive.In(rollout.StateFailed)).Failure, r.fails, s.service())
 					s.serves(map[string][]string{
 						"canary-25": {"v1 100%"}, "canary-50": {"v1 100%", "v1 75%, v2 25%", "v1 100%"},
 					}[at]...)
@@ -106,7 +107,7 @@ func (s *scene) faulted(phase string, f fault, held bool) (name string) {
 		if phase == "stable" {
 			s.advance(v2, "canary-50")
 		}
-		s.until(v2, asksFor(phase))
+		s.until(v2, drive.AsksFor(phase))
 		remove = s.inject(f)
 		s.advance(v2, phase)
 	}
@@ -129,7 +130,7 @@ func (s *scene) finish(name, after string) {
 	case "canary-50":
 		s.advance(name, "stable")
 	}
-	s.until(name, in(rollout.StateSucceeded))
+	s.until(name, drive.In(rollout.StateSucceeded))
 }
 
 // TestFaultsOfReads: a read that fails in the middle of a rollout is tried again.
@@ -170,7 +171,7 @@ func TestFaultsOfTheFirstWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer remove()
-			s.until(s.release("v1"), in(rollout.StateSucceeded))
+			s.until(s.release("v1"), drive.In(rollout.StateSucceeded))
 			s.serves("v1 100%")
 		})
 	}

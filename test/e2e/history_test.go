@@ -8,6 +8,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -38,7 +39,7 @@ func TestHistoryBudget(t *testing.T) {
 			if row.manual {
 				s.advance(v2, "canary-50", "canary-75", "stable")
 			}
-			s.until(v2, in(rollout.StateSucceeded))
+			s.until(v2, drive.In(rollout.StateSucceeded))
 			before, after := s.phaseEvents(v2)
 			const phases = 4
 			budget := phases*(perPhase+perJob) + row.timers*perTimer
@@ -106,14 +107,14 @@ func TestNothingSecretIsInAHistory(t *testing.T) {
 		return map[string]string{"service.yaml": world.Manifest(s.pipeline(), image) +
 			"          env:\n            - {name: PASSWORD, value: " + secret + "}\n"}
 	}
-	s.until(s.releaseOf("v1", manifest("img/v1")), in(rollout.StateSucceeded))
+	s.until(s.releaseOf("v1", manifest("img/v1")), drive.In(rollout.StateSucceeded))
 	if err := s.w.Run.FailImage("img/secret-bad", "HEALTH_CHECK_CONTAINER_ERROR", ""); err != nil {
 		t.Fatal(err)
 	}
-	s.until(s.releaseOf("bad", manifest("img/secret-bad")), in(rollout.StateFailed))
+	s.until(s.releaseOf("bad", manifest("img/secret-bad")), drive.In(rollout.StateFailed))
 	v2 := s.releaseOf("v2", manifest("img/v2"))
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 
 	svc, err := s.w.Run.Service(s.service())
 	if err != nil || svc.Template.Containers[0].Env[0].Value != secret {

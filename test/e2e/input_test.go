@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 	"github.com/serin-dev/serin/worker"
 )
@@ -128,7 +129,7 @@ func TestABadFileChangesNothing(t *testing.T) {
 	s.live()
 	v2 := s.release("v2") // by the pipeline as it was
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 75%, v2 25%", "v2 100%")
 }
 
@@ -138,7 +139,7 @@ func TestADuplicateReleaseName(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "duplicate", []int{25}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	for _, name := range []string{"v2", "v1"} { // one runs, one has ended
 		if again := s.release(name); again != name+"-to-duplicate-prod-0001" {
 			t.Errorf("the same again is rollout %s", again)
@@ -146,7 +147,7 @@ func TestADuplicateReleaseName(t *testing.T) {
 		_, err := s.create(name, map[string]string{"service.yaml": world.Manifest(s.pipeline(), "img/other")})
 		s.refuses(err, rollout.Conflict, "create release "+name, "exists with other content", "choose another name")
 	}
-	s.names = s.names[:2]
+	s.drive.Names = s.drive.Names[:2]
 	lane, err := s.w.Client.Lane(s.ctx, s.pipeline(), s.config.Target())
 	if err != nil || len(lane.Records) != 2 || lane.Holder != v2 {
 		t.Errorf("lane %+v, %v", lane, err)
@@ -159,7 +160,7 @@ func TestUnknownNames(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "unknown", []int{25}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	c := s.w.Client
 	_, err := c.Advance(s.ctx, s.pipeline(), v2, rollout.Command{Phase: "canary-52"})
 	s.refuses(err, rollout.NotFound, "advance "+v2, `phase "canary-52"`, "its phases are canary-25, stable")
@@ -180,14 +181,14 @@ func TestADamagedManifest(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "damaged", []int{25, 50}, "").live()
 	v2 := s.release("v2")
-	s.until(v2, asksFor("canary-50"))
+	s.until(v2, drive.AsksFor("canary-50"))
 	plan, err := s.w.Client.Plan(s.ctx, s.pipeline(), v2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.damage(plan.Phases[1].Manifest)
 	s.advance(v2, "canary-50")
-	got := s.until(v2, in(rollout.StateFailed))
+	got := s.until(v2, drive.In(rollout.StateFailed))
 	contains(t, got.Failure, "artifact: get", "has digest sha256:", "put the same content again")
 	s.serves("v1 100%", "v1 75%, v2 25%", "v1 100%")
 	if !got.Restored {

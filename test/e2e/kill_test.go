@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -55,7 +56,7 @@ func killed(t *testing.T, name string, n int, applied bool) int {
 	if n > 0 {
 		s.replace(dead)
 	}
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	stop("v1", "v2")
 	s.serves("v1 100%", "v1 75%, v2 25%", "v1 50%, v2 50%", "v2 100%")
 	s.tagged("live=v2")
@@ -72,7 +73,7 @@ func TestAWorkerKilledAtTheFirstWriteOfAll(t *testing.T) {
 			dead := s.killAt(gate, s.process(), 1, applied)
 			v1 := s.release("v1")
 			s.replace(dead)
-			s.until(v1, in(rollout.StateSucceeded))
+			s.until(v1, drive.In(rollout.StateSucceeded))
 			s.serves("v1 100%")
 		})
 	}
@@ -89,12 +90,12 @@ func TestAWorkerKilledWhileItRestores(t *testing.T) {
 			s.live()
 			stop := s.load()
 			v2 := s.release("v2")
-			s.until(v2, asksFor("canary-50"))
+			s.until(v2, drive.AsksFor("canary-50"))
 			s.inject(fault{kind: denied, times: 1})
 			dead := s.killAt(gate, worker, 2, applied) // the first one is denied
 			s.advance(v2, "canary-50")
 			s.replace(dead)
-			got := s.until(v2, in(rollout.StateFailed))
+			got := s.until(v2, drive.In(rollout.StateFailed))
 			if !got.Restored {
 				t.Errorf("not restored: %s", got.Failure)
 			}
@@ -174,7 +175,7 @@ func TestTheOnlyWorkerIsKilledAgainAndAgain(t *testing.T) {
 			s := stage(t, w, world.Configuration{Pipeline: fmt.Sprintf("only-%d", n), Canary: withTags, Endpoint: gate.URL}).live()
 			gate.StopAt(n+2, applied, only.next)
 			v2 := s.release("v2")
-			s.until(v2, in(rollout.StateSucceeded))
+			s.until(v2, drive.In(rollout.StateSucceeded))
 			s.serves("v1 100%", "v1 75%, v2 25%", "v1 50%, v2 50%", "v2 100%")
 		})
 	}

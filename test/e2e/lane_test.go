@@ -8,6 +8,7 @@ import (
 
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -37,8 +38,8 @@ func TestTwoReleasesAtOnce(t *testing.T) {
 		if _, err := s.w.Client.WaitRollout(s.ctx, s.pipeline(), fmt.Sprintf("v%d", i+2), "at-once-prod"); err != nil {
 			t.Fatal(err)
 		}
-		s.until(name, in(rollout.StateSucceeded))
-		s.names = append(s.names, name)
+		s.until(name, drive.In(rollout.StateSucceeded))
+		s.drive.Names = append(s.drive.Names, name)
 	}
 	stop("v1", "v2", "v3", "v4")
 	s.oneAfterTheOther()
@@ -98,7 +99,7 @@ func TestAReleaseWhileAnotherWaitsAtHalf(t *testing.T) {
 		{
 			"queued-failure",
 			func(s *scene, v2 string) {
-				s.until(v2, asksFor("stable"))
+				s.until(v2, drive.AsksFor("stable"))
 				s.must(s.w.Client.Cancel(s.ctx, s.pipeline(), v2, rollout.Command{Restore: true, Actor: "ann"}))
 			},
 			rollout.StateCancelled,
@@ -110,9 +111,9 @@ func TestAReleaseWhileAnotherWaitsAtHalf(t *testing.T) {
 			s := newScene(t, row.name, []int{50}, "").live()
 			stop := s.load()
 			v2 := s.release("v2")
-			s.until(v2, asksFor("stable"))
+			s.until(v2, drive.AsksFor("stable"))
 			v3 := s.release("v3")
-			got := s.until(v3, waitsFor(rollout.WaitLane))
+			got := s.until(v3, drive.WaitsFor(rollout.WaitLane))
 			if got.State != rollout.StatePending {
 				t.Errorf("v3 is %s, want PENDING", got.State)
 			}
@@ -120,9 +121,9 @@ func TestAReleaseWhileAnotherWaitsAtHalf(t *testing.T) {
 			s.refuses(err, rollout.Refused, "the rollout is PENDING, not IN_PROGRESS")
 			s.serves("v1 100%", "v1 50%, v2 50%")
 			row.end(s, v2)
-			s.until(v2, in(row.state))
+			s.until(v2, drive.In(row.state))
 			s.advance(v3, "stable")
-			s.until(v3, in(rollout.StateSucceeded))
+			s.until(v3, drive.In(rollout.StateSucceeded))
 			stop("v1", "v2", "v3")
 			s.serves(append([]string{"v1 100%", "v1 50%, v2 50%"}, row.splits...)...)
 		})
@@ -135,14 +136,14 @@ func TestAFailedRolloutIsClosedByTheNext(t *testing.T) {
 	s := newScene(t, "closed", []int{50}, "").live()
 	s.breaks("closed-bad")
 	bad := s.release("closed-bad")
-	s.until(bad, in(rollout.StateFailed))
+	s.until(bad, drive.In(rollout.StateFailed))
 	v2 := s.release("v2")
-	s.until(v2, asksFor("stable"))
+	s.until(v2, drive.AsksFor("stable"))
 	_, err := s.w.Client.RetryJob(s.ctx, s.pipeline(), bad, rollout.Command{Phase: "canary-50", Job: rollout.JobDeploy})
 	s.refuses(err, rollout.Refused, "retryJob "+bad)
 	got := s.until(bad, func(r client.Rollout) bool { return !r.Open })
-	if !has(got, "ended FAILED: "+v2+" has started") {
-		t.Errorf("it went\n%s", strings.Join(path(got), "\n"))
+	if !drive.Has(got, "ended FAILED: "+v2+" has started") {
+		t.Errorf("it went\n%s", strings.Join(drive.Path(got), "\n"))
 	}
 	s.serves("v1 100%", "v1 50%, v2 50%")
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -26,9 +27,9 @@ func TestATargetWithItsOwnWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	s.until(v1, in(rollout.StateSucceeded))
+	s.until(v1, drive.In(rollout.StateSucceeded))
 	v2 := s.release("v2")
 	s.advance(v2, "stable")
-	s.until(v2, in(rollout.StateSucceeded))
+	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 50%, v2 50%", "v2 100%")
 }

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -22,7 +22,7 @@ type scene struct {
 	w      *world.World
 	ctx    context.Context
 	config world.Configuration
-	names  []string // of the rollouts, oldest first
+	drive  *drive.Driver
 }
 
 // newScene applies a pipeline with an automated canary in the shared world.
@@ -40,15 +40,14 @@ func stage(t *testing.T, w *world.World, c world.Configuration) *scene {
 		c.Endpoint = w.Run.URL()
 	}
 	s := &scene{t: t, w: w, ctx: ctx, config: c}
+	s.drive = &drive.Driver{T: t, Ctx: ctx, World: w, Pipeline: c.Pipeline, Target: c.Target()}
 	s.apply()
 	return s
 }
 
 func (s *scene) apply() {
 	s.t.Helper()
-	if _, err := s.w.Client.Apply(s.ctx, s.config.YAML(), "ann"); err != nil {
-		s.t.Fatal(err)
-	}
+	s.drive.Apply(s.config.YAML())
 }
 
 func (s *scene) pipeline() string { return s.config.Pipeline }
@@ -63,82 +62,39 @@ func (s *scene) release(name string) string {
 // releaseOf is release from any files.
 func (s *scene) releaseOf(name string, files map[string]string) string {
 	s.t.Helper()
-	if _, err := s.create(name, files); err != nil {
-		s.t.Fatalf("release %s: %v", name, err)
-	}
-	var rolloutName string
-	if err := s.patient(func() (err error) {
-		rolloutName, err = s.w.Client.WaitRollout(s.ctx, s.pipeline(), name, s.config.Target())
-		return err
-	}); err != nil {
-		s.t.Fatalf("rollout of %s: %v", name, err)
-	}
-	s.names = append(s.names, rolloutName)
-	return rolloutName
+	return s.drive.Release(name, files)
 }
 
 func (s *scene) create(name string, files map[string]string) (rollout.ReleaseStatus, error) {
 	s.t.Helper()
-	source, err := s.w.Source(s.ctx, files)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return s.w.Client.CreateRelease(s.ctx, rollout.CreateRequest{Pipeline: s.pipeline(), Release: name, Source: source, Actor: "ann"})
+	return s.drive.Create(name, files)
 }
 
 // live makes v1, which then serves.
 func (s *scene) live() *scene {
 	s.t.Helper()
-	s.until(s.release("v1"), in(rollout.StateSucceeded))
+	s.until(s.release("v1"), drive.In(rollout.StateSucceeded))
 	return s
 }
 
-// patient asks again while nobody answers: the worker may just have been killed.
-func (s *scene) patient(ask func() error) error {
-	for {
-		if err := ask(); rollout.KindOf(err) != rollout.Expired || s.ctx.Err() != nil {
-			return err
-		}
-	}
-}
+func (s *scene) patient(ask func() error) error { return s.drive.Patient(ask) }
 
 // until waits until the rollout satisfies done.
 func (s *scene) until(name string, done func(client.Rollout) bool) client.Rollout {
 	s.t.Helper()
-	var last client.Rollout
-	enough := errors.New("enough")
-	err := s.patient(func() error {
-		return s.w.Client.Watch(s.ctx, s.pipeline(), name, func(r client.Rollout) error {
-			if last = r; done(r) {
-				return enough
-			}
-			return nil
-		})
-	})
-	if err != nil && !errors.Is(err, enough) {
-		s.t.Fatalf("watch %s: %v\nit is %s (%+v) %+v\n%s", name, err, last.State, last.Waiting, last.Progress, strings.Join(path(last), "\n"))
-	}
-	if !done(last) {
-		s.t.Fatalf("%s is %s (%+v)\n%s", name, last.State, last.Waiting, strings.Join(path(last), "\n"))
-	}
-	return last
+	return s.drive.Until(name, done)
 }
 
 // advance waits until the rollout asks for the phase, and lets it begin.
 func (s *scene) advance(name string, phases ...string) {
 	s.t.Helper()
-	for _, phase := range phases {
-		s.until(name, asksFor(phase))
-		s.must(s.w.Client.Advance(s.ctx, s.pipeline(), name, rollout.Command{Phase: phase, Actor: "ann"}))
-	}
+	s.drive.Advance(name, phases...)
 }
 
 // must ends the test if a command was refused.
-func (s *scene) must(_ rollout.Ack, err error) {
+func (s *scene) must(ack rollout.Ack, err error) {
 	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	s.drive.Must(ack, err)
 }
 
 // refuses wants err to be of a kind and to contain each text.
@@ -178,7 +134,7 @@ func (s *scene) serves(want ...string) {
 func (s *scene) lawful() {
 	s.t.Helper()
 	var rollouts []rollout.Status
-	for _, name := range s.names {
+	for _, name := range s.drive.Names {
 		var r client.Rollout
 		if err := s.patient(func() (err error) {
 			r, err = s.w.Client.Rollout(s.ctx, s.pipeline(), name)
@@ -200,37 +156,5 @@ func (s *scene) lawful() {
 // went wants the rollout's events, one line each.
 func (s *scene) went(r client.Rollout, want ...string) {
 	s.t.Helper()
-	if got := path(r); !slices.Equal(got, want) {
-		s.t.Errorf("it went\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
-	}
-}
-
-// path is every event of r without revisions, which are digests.
-func path(r client.Rollout) []string {
-	out := make([]string, len(r.Events))
-	for i, e := range r.Events {
-		e.Split = nil
-		out[i] = e.String()
-	}
-	return out
-}
-
-// has reports whether a line of the rollout's path contains text.
-func has(r client.Rollout, text string) bool {
-	return slices.ContainsFunc(path(r), func(line string) bool { return strings.Contains(line, text) })
-}
-
-func waitsFor(what rollout.WaitFor) func(client.Rollout) bool {
-	return func(r client.Rollout) bool { return r.Waiting != nil && r.Waiting.For == what }
-}
-
-func asksFor(phase string) func(client.Rollout) bool {
-	return func(r client.Rollout) bool {
-		next, _ := r.NextPhase()
-		return waitsFor(rollout.WaitAdvance)(r) && next != nil && next.ID == phase
-	}
-}
-
-func in(state rollout.State) func(client.Rollout) bool {
-	return func(r client.Rollout) bool { return r.State == state }
+	s.drive.Went(r, want...)
 }

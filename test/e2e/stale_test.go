@@ -7,6 +7,7 @@ import (
 	"github.com/serin-dev/serin/activities/cloudrun/cloudruntest"
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
 )
 
 // TestStaleReadsAfterACancelledCanary: v2 was left at half. However many of the reads of
@@ -18,9 +19,9 @@ func TestStaleReadsAfterACancelledCanary(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, fmt.Sprintf("stale-%d", n), []int{50}, "").live()
 			v2 := s.release("v2")
-			s.until(v2, asksFor("stable"))
+			s.until(v2, drive.AsksFor("stable"))
 			s.must(s.w.Client.Cancel(s.ctx, s.pipeline(), v2, rollout.Command{Actor: "ann"}))
-			s.until(v2, in(rollout.StateCancelled))
+			s.until(v2, drive.In(rollout.StateCancelled))
 			s.inject(fault{kind: cloudruntest.StaleReads, reads: true, times: n})
 			v3 := s.release("v3")
 			got := s.until(v3, client.Rollout.Waits)
