@@ -53,7 +53,7 @@ func (s *session) health(ctx context.Context, o *unstructured.Unstructured) (hea
 	text := cmp.Or(cut(res.Message), res.Status.String())
 	switch {
 	case res.Status == status.FailedStatus:
-		return health{failure: r.String() + ": " + text}, nil
+		return health{failure: r.String() + ": " + cmp.Or(complaint(live), text)}, nil
 	case res.Status == status.CurrentStatus && ended(live):
 		return health{current: true}, nil
 	default:
@@ -70,15 +70,31 @@ func isJob(o *unstructured.Unstructured) bool {
 	return o.GroupVersionKind().GroupKind() == schema.GroupKind{Group: "batch", Kind: "Job"}
 }
 
+// complaint is why a Job has failed, in its own words; "" if it does not say.
+func complaint(live *unstructured.Unstructured) string {
+	failed := trueCondition(live, "Failed")
+	reason, _ := failed["reason"].(string)
+	message, _ := failed["message"].(string)
+	if reason == "" || message == "" {
+		return cut(cmp.Or(reason, message))
+	}
+	return cut(reason + ": " + message)
+}
+
 // hasCondition reports whether o has the condition with status True.
 func hasCondition(o *unstructured.Unstructured, kind string) bool {
+	return trueCondition(o, kind) != nil
+}
+
+// trueCondition returns the condition of o with status True, nil if it has none.
+func trueCondition(o *unstructured.Unstructured, kind string) map[string]any {
 	list, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	for _, c := range list {
 		if m, ok := c.(map[string]any); ok && m["type"] == kind && m["status"] == "True" {
-			return true
+			return m
 		}
 	}
-	return false
+	return nil
 }
 
 // addHealth adds that of o to v.
