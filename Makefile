@@ -56,9 +56,10 @@ test: ## Run every test
 	@race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "test: no C compiler, so without the race detector"; }; \
 		echo go test $$race -shuffle=on ./...; go test $$race -shuffle=on ./...
 	@echo "test: building the Kubernetes control plane (about 5 min on an empty cache)"
-	@mkdir -p $(BIN) && sh test/cluster/build.sh "$(CURDIR)"/$(BIN)/cluster
+	@mkdir -p $(BIN) && sh test/cluster/build.sh "$(CURDIR)"/$(BIN)/cluster && rm -f build/traffic.json
 	@for m in $(HEAVY); do echo "test: $$m (about 5 min, and as long to build on an empty cache)"; \
 		go -C $$m test -timeout=30m -shuffle=on ./...; done
+	@if [ -f build/traffic.json ]; then echo "test: traffic, kept in build/traffic.json"; head -4 build/traffic.json; fi
 
 fuzz: ## Run each fuzz target for 20 seconds
 	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file fn; do \

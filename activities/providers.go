@@ -84,6 +84,9 @@ type Router interface {
 	SetWeight(ctx context.Context, w Work) error
 	// Restore gives w.Stable all requests and puts back what the baseline records.
 	Restore(ctx context.Context, w Work) error
+	// Leave puts back what only guarded the rollout, such as the floor of an autoscaler, and
+	// leaves the split as it is. It is called where a rollout ends without a restore.
+	Leave(ctx context.Context, w Work) error
 }
 
 // Preflight finds what would make a rollout fail, before anything is written.

@@ -148,6 +148,16 @@ func (s *Steps) Remove(ctx context.Context, r StepRequest) (StepResult, error) {
 	})
 }
 
+// Leave ends the rollout's care of the target. It moves nothing.
+func (s *Steps) Leave(ctx context.Context, r StepRequest) (StepResult, error) {
+	return s.step(ctx, r, func(ctx context.Context, t *trip) error {
+		if err := t.p.Leave(ctx, t.w); err != nil {
+			return err
+		}
+		return t.look(ctx)
+	})
+}
+
 // Restore gives the stable revision all requests, after the size it had. It waits for
 // that revision at most a minute: requests to a canary that failed are worse than a
 // cold start.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/serin-dev/serin/render"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -27,14 +28,15 @@ type plannedStage struct {
 	Phases []plannedPhase `json:"phases"`
 	Live   *liveState     `json:"live,omitempty"` // with --live
 
-	manifests [][]byte // by phase
+	manifests [][]byte        // by phase
+	stable    render.Manifest // of the last phase
 }
 
 type plannedPhase struct {
 	ID     string `json:"id"`
 	Begins string `json:"begins"`
 
-	Pods *plannedPods `json:"pods,omitempty"` // beside an original, by the manifest's numbers
+	Pods *plannedPods `json:"pods,omitempty"` // beside an original, by the manifest's number or the cluster's
 
 	Objects []string `json:"objects"`        // "Service/shop"
 	Diff    string   `json:"diff,omitempty"` // to the manifest of the phase before, unified; "" if that is of another kind
@@ -108,7 +110,9 @@ func (a *app) observe(c *cli.Context, p *planned) error {
 				return err
 			}
 			p.Stages[i].Live = &state
+			p.Stages[i].recount()
 		}
+		p.numbers()
 		return nil
 	})
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
+// manifestNumbers is the note on whose numbers a plan is made of.
+const manifestNumbers = "sizes and scaling are the manifest's own numbers"
+
 // compile plans and renders what the flags ask for, without a server.
 func (a *app) compile(c *cli.Context) (*planned, error) {
 	config, err := a.load(c)
@@ -35,7 +38,7 @@ func (a *app) compile(c *cli.Context) (*planned, error) {
 	}
 	p := &planned{
 		Pipeline: create.Pipeline, Release: create.Release, Source: create.Source,
-		Notes: []string{"sizes and scaling are the manifest's own numbers"},
+		Notes: []string{manifestNumbers},
 	}
 	opened, err := render.Open(source)
 	if err != nil {
@@ -114,8 +117,12 @@ func requests(s pipeline.Stage, images map[string]string) []render.Request {
 
 // newStage is what is shown of a stage: its plan, and what changes from phase to phase.
 func newStage(s pipeline.Stage, manifests []render.Manifest) plannedStage {
-	out := plannedStage{Target: s.Target, Plan: s.Plan}
-	pods := podsOf(s.Plan, manifests)
+	out := plannedStage{Target: s.Target, Plan: s.Plan, stable: manifests[len(manifests)-1]}
+	pods := make([]*plannedPods, len(manifests))
+	if s.Plan.Kubernetes.Canary() {
+		replicas := render.Replicas(out.stable, s.Plan)
+		pods = podsOf(s.Plan, replicas, replicas)
+	}
 	for i, m := range manifests {
 		shown := plannedPhase{ID: s.Plan.Phases[i].ID, Begins: begins(out.Plan, i), Pods: pods[i]}
 		for _, o := range m.Objects {

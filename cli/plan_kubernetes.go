@@ -7,27 +7,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/serin-dev/serin/render"
 	"github.com/serin-dev/serin/rollout"
 )
 
-// plannedPods are the pods of a phase by the numbers of the manifest.
+// plannedPods are the pods that a phase asks for.
 type plannedPods struct {
 	Canary   int `json:"canary"`
 	Original int `json:"original"`
 }
 
-// podsOf sizes each phase of p, or is nil where no canary Deployment is beside an original.
-func podsOf(p rollout.Plan, manifests []render.Manifest) []*plannedPods {
+// podsOf sizes each phase of p, which has a canary Deployment beside an original of that
+// many replicas; a promotion gives it promoted.
+func podsOf(p rollout.Plan, replicas, promoted int) []*plannedPods {
 	out := make([]*plannedPods, len(p.Phases))
-	if !p.Kubernetes.Canary() {
-		return out
-	}
-	replicas := render.Replicas(manifests[len(manifests)-1], p)
 	for i, ph := range p.Phases {
 		pods := &plannedPods{Original: replicas}
 		switch k := p.Kubernetes; {
 		case ph.Promotion():
+			pods.Original = promoted
 		case k.Pods == nil:
 			pods.Canary = ph.Size.Pods(replicas, ph.Weight)
 		case k.Pods.Constant:

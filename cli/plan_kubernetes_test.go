@@ -22,6 +22,32 @@ func TestPlanOfClusters(t *testing.T) {
 	})
 }
 
+// Where the cluster says how many pods the original has, sizes and warnings are by that.
+func TestPlanByTheNumbersOfTheCluster(t *testing.T) {
+	t.Parallel()
+	const (
+		mesh = "plan --file testdata/mesh --pipeline shop --release v2 --source testdata/mesh/source --images app=reg.example/app:v2 --live"
+		pods = "../examples/kubernetes/pods"
+	)
+	with := func(replicas int) *fake {
+		return &fake{observed: rollout.Observed{
+			Exists: true, Split: rollout.Split{{Revision: "shop-0123456789", Percent: 100}}, Replicas: &replicas,
+		}}
+	}
+	check(t, []command{
+		{name: "live-pods-fewer", args: mesh + " --target fleet", serin: with(3)},
+		{name: "live-pods-fewer-json", args: mesh + " --target fleet --output json", serin: with(3)},
+		{name: "live-pods-none", args: mesh + " --target fleet", serin: with(0)},
+		{name: "live-pods-absent", args: mesh + " --target fleet", serin: &fake{}},
+		{name: "live-pods-gateway", args: mesh + " --target gke", serin: with(2)},
+		{name: "live-pods-ingress-none", args: mesh + " --target other", serin: with(0)},
+		{
+			name: "live-pods-constant", serin: with(10),
+			args: "plan --file " + pods + "/pipeline.yaml --pipeline hello --release v2 --source " + pods + "/source --images serin.test/app=serin.test/app:v2 --live",
+		},
+	})
+}
+
 // The examples are what they say they are: nothing to report, and a plan.
 func TestPlanOfExamples(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/serin-dev/serin/render"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -67,6 +69,33 @@ func opening(p rollout.Plan, s liveState) string {
 		return "several revisions serve and none is recorded as stable: the rollout waits for a person"
 	}
 	return fmt.Sprintf("first rollout here: %s is the baseline", serving[0].Revision)
+}
+
+// recount sizes the phases by what the original asks for in the cluster, and warns of
+// that instead of the manifest's number. Where the cluster has none, nothing changes.
+func (s *plannedStage) recount() {
+	live := s.Live.Observed.Replicas
+	if live == nil || !s.Plan.Kubernetes.Canary() {
+		return
+	}
+	said := render.Replicas(s.stable, s.Plan)
+	for i, pods := range podsOf(s.Plan, *live, render.Promoted(s.stable, s.Plan, *live)) {
+		s.Phases[i].Pods = pods
+	}
+	old := render.PodWarnings(s.Plan, render.Count{Replicas: said, In: "the manifest"})
+	kept := slices.DeleteFunc(slices.Clone(s.Plan.Warnings), func(w string) bool { return slices.Contains(old, w) })
+	s.Plan.Warnings = append(kept, render.PodWarnings(s.Plan, render.Count{Replicas: *live, In: "the cluster"})...)
+	s.Live.Notes = append(s.Live.Notes, fmt.Sprintf("the numbers of pods are the cluster's: Deployment/%s asks for %d there, for %d in the manifest",
+		s.Plan.Kubernetes.Deployment, *live, said))
+}
+
+// numbers says whose numbers p is made of, once targets are observed.
+func (p *planned) numbers() {
+	i := slices.Index(p.Notes, manifestNumbers)
+	counted := func(s plannedStage) bool { return s.Live.Observed.Replicas != nil }
+	if i >= 0 && slices.ContainsFunc(p.Stages, counted) {
+		p.Notes[i] = manifestNumbers + ", but where a target says so the cluster's"
+	}
 }
 
 func (s *liveState) describe(w io.Writer) {

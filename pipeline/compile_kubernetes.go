@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/serin-dev/serin/rollout"
@@ -65,8 +66,8 @@ func (g *GatewayServiceMesh) frozen(t *Target) *rollout.Gateway {
 	return out
 }
 
-// destinations lists the clusters that id names. They have the namespace of the
-// target, where objects name none: a route is the same everywhere.
+// destinations lists the clusters that id names, numbered where there are several. They
+// have the namespace of the target, where objects name none: a route is the same everywhere.
 func (t *Target) destinations(id string) []rollout.Destination {
 	if id == self {
 		return []rollout.Destination{{ID: id}}
@@ -83,9 +84,13 @@ func (t *Target) destinations(id string) []rollout.Destination {
 		clusters = append(clusters, c.reached())
 	}
 	var out []rollout.Destination
-	for _, c := range clusters {
+	for i, c := range clusters {
 		c.Namespace = cmp.Or(c.Namespace, t.reached().Namespace)
-		out = append(out, rollout.Destination{ID: id, Cluster: c})
+		d := rollout.Destination{ID: id, Cluster: c}
+		if len(clusters) > 1 {
+			d.ID = fmt.Sprintf("%s/%d", id, i+1)
+		}
+		out = append(out, d)
 	}
 	return out
 }

@@ -16,7 +16,21 @@ const tolerance = 5
 
 // Replicas is how many pods m, the manifest of stable, gives the original Deployment of
 // p: its replicas, or what its autoscaler keeps at least; 1 if neither says.
-func Replicas(m Manifest, p rollout.Plan) int {
+func Replicas(m Manifest, p rollout.Plan) int { return originalIn(m, p).replicas() }
+
+// Promoted is how many pods the original Deployment of p has once m, the manifest of
+// stable, is applied to one that asks for live: what m says, or live where m leaves it to
+// an autoscaler or to the cluster.
+func Promoted(m Manifest, p rollout.Plan, live int) int {
+	w := originalIn(m, p)
+	if slices.ContainsFunc(w.members, w.scales) {
+		return live
+	}
+	return number(field(w.deployment.root, "spec", "replicas"), live)
+}
+
+// originalIn reads m, and finds the original Deployment of p in it.
+func originalIn(m Manifest, p rollout.Plan) *workload {
 	w := newWorkload(&p, m)
 	w.namespace = p.Kubernetes.Namespace
 	for _, o := range w.members {
@@ -24,14 +38,12 @@ func Replicas(m Manifest, p rollout.Plan) int {
 			w.deployment = o
 		}
 	}
-	return w.replicas()
+	return w
 }
 
 func (w *workload) replicas() int {
-	for _, o := range w.members {
-		if w.scales(o) {
-			return number(field(o.root, "spec", "minReplicas"), 1)
-		}
+	if i := slices.IndexFunc(w.members, w.scales); i >= 0 {
+		return number(field(w.members[i].root, "spec", "minReplicas"), 1)
 	}
 	return number(field(w.deployment.root, "spec", "replicas"), 1)
 }
@@ -51,26 +63,17 @@ func number(n *yaml.Node, other int) int {
 // warnings says what a person should know before a rollout with a canary starts. w is the
 // manifest of stable.
 func (w *workload) warnings(p *rollout.Plan) []string {
-	replicas := w.replicas()
-	var out []string
-	switch {
-	case w.k.Pods != nil:
-		out = w.podWarnings(p, replicas)
-	case replicas == 0:
-		out = append(out, fmt.Sprintf("Deployment/%s has 0 replicas in the manifest: the original answers nothing", w.k.Deployment))
-	default:
-		out = w.sizeWarnings(p, replicas)
-	}
+	out := slices.Concat(w.scalerWarnings(), PodWarnings(*p, Count{Replicas: w.replicas(), In: "the manifest"}))
 	if w.k.Ingress != nil && w.k.Ingress.Probe == nil {
 		out = append(out, "no probe asks who answers: weights are assumed, not observed")
 	}
 	return slices.Concat(out, w.deploymentWarnings(p), w.selectorWarnings())
 }
 
-// podWarnings are those of shares made of pods.
-func (w *workload) podWarnings(p *rollout.Plan, replicas int) []string {
-	if replicas == 0 {
-		return []string{fmt.Sprintf("Deployment/%s has 0 replicas in the manifest: its canary has none either, so nothing would be verified", w.k.Deployment)}
+// scalerWarnings are about what changes shares that are made of pods.
+func (w *workload) scalerWarnings() []string {
+	if w.k.Pods == nil {
+		return nil
 	}
 	var out []string
 	for _, m := range w.members {
@@ -78,12 +81,43 @@ func (w *workload) podWarnings(p *rollout.Plan, replicas int) []string {
 			out = append(out, fmt.Sprintf("%s changes the number of pods during the rollout, and with it the share of the canary", m))
 		}
 	}
+	return out
+}
+
+// Count is how many pods an original Deployment asks for, and who says so.
+type Count struct {
+	Replicas int    // at least 0
+	In       string // "the manifest" or "the cluster"
+}
+
+// PodWarnings are those of the warnings of p that the number of the original's pods decides,
+// a line each: shares that pods cannot make up, and canaries that are too small for
+// their share. A plan without a canary Deployment has none.
+func PodWarnings(p rollout.Plan, c Count) []string {
+	if !p.Kubernetes.Canary() {
+		return nil
+	}
+	k := p.Kubernetes
+	switch {
+	case c.Replicas == 0 && k.Pods != nil:
+		return []string{fmt.Sprintf("Deployment/%s has 0 replicas in %s: its canary has none either, so nothing would be verified", k.Deployment, c.In)}
+	case c.Replicas == 0:
+		return []string{fmt.Sprintf("Deployment/%s has 0 replicas in %s: the original answers nothing", k.Deployment, c.In)}
+	case k.Pods != nil:
+		return shareWarnings(p, c.Replicas)
+	}
+	return sizeWarnings(p, c.Replicas)
+}
+
+// shareWarnings are those of shares made of pods; replicas is at least 1.
+func shareWarnings(p rollout.Plan, replicas int) []string {
+	var out []string
 	for _, ph := range p.Phases {
 		if ph.Promotion() {
 			continue
 		}
 		canary, original := rollout.CanaryPods(replicas, ph.Weight), replicas
-		if w.k.Pods.Constant {
+		if p.Kubernetes.Pods.Constant {
 			canary, original = rollout.ConstantPods(replicas, ph.Weight)
 		}
 		all := canary + original
@@ -110,7 +144,7 @@ func pods(n int) string {
 }
 
 // sizeWarnings are those of a canary with fewer than half the pods of its share.
-func (w *workload) sizeWarnings(p *rollout.Plan, replicas int) []string {
+func sizeWarnings(p rollout.Plan, replicas int) []string {
 	var out []string
 	for _, ph := range p.Phases {
 		if ph.Size == nil || ph.Promotion() {

@@ -85,7 +85,7 @@ type Route struct {
 
 // Destination is a cluster that gets the routes. Without any only the target's own does.
 type Destination struct {
-	ID      string   `json:"id"`                // of an associated entity, or "@self"
+	ID      string   `json:"id"`                // of an associated entity, "ID/2" where it has several clusters, or "@self"
 	Cluster *Cluster `json:"cluster,omitempty"` // nil for "@self"
 }
 

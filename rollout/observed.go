@@ -82,6 +82,7 @@ type Observed struct {
 	URL         string `json:"url,omitempty"`         // where the service answers
 	Assumed     bool   `json:"assumed,omitempty"`     // Split is what was written: the platform tells nobody what it does
 	Note        string `json:"note,omitempty"`        // what Split does not say, such as the share that pods make up
+	Replicas    *int   `json:"replicas,omitempty"`    // pods that an original beside a canary asks for when undivided; nil where there is no such number
 }
 
 // Mark is what a rollout left behind with its last write; a later observation is

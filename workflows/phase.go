@@ -79,6 +79,9 @@ func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
 	if r.cancel == nil && r.in.Plan.OnFailure == rollout.OnFailureRestore {
 		r.restore(ctx)
 	}
+	if r.cancel == nil {
+		r.leave(ctx, r.onlyStable())
+	}
 	r.takeOver(ctx)
 	if r.cancel != nil {
 		return // it says itself whether traffic moves
@@ -149,7 +152,7 @@ func (r *run) acquire(ctx workflow.Context) {
 // end carries out a cancel. Traffic moves only with --restore, and then only with
 // the lane in hand. A cancel without it overrules one that asked for it.
 func (r *run) end(ctx workflow.Context) {
-	if r.cancel.Restore && r.prepared && !r.status.Restored {
+	if r.cancel.Restore && r.prepared && (!r.status.Restored || r.in.Plan.Kubernetes.Canary()) {
 		if r.grant == nil {
 			r.acquire(ctx)
 			r.publish(ctx)
@@ -158,9 +161,14 @@ func (r *run) end(ctx workflow.Context) {
 		}
 		if r.grant != nil && r.cancel.Restore {
 			r.last = rollout.Mark{} // a person asked for the baseline, whatever is there now
-			r.restore(ctx)
+			if !r.status.Restored {
+				r.restore(ctx)
+			}
 			r.cleanUp(ctx)
 		}
+	}
+	if r.grant != nil {
+		r.leave(ctx, r.onlyStable())
 	}
 	r.finish(ctx, rollout.StateCancelled)
 }

@@ -69,6 +69,18 @@ func (r *run) routeWait(ctx workflow.Context, wait time.Duration, why string) er
 	return timer.Get(ctx, nil)
 }
 
+// leave ends the care of a target whose split stays as it is: nobody watches over an
+// autoscaler that was kept from shrinking.
+func (r *run) leave(ctx workflow.Context, work activities.Work) {
+	if !r.in.Plan.Kubernetes.Canary() || !r.prepared || r.status.Restored {
+		return
+	}
+	if _, err := r.step(ctx, steps.Leave, stepOptions{work: work, summary: "leave the target", budget: leaveBudget}); err != nil {
+		_, text := activities.Cause(err)
+		workflow.GetLogger(ctx).Warn("leave", "rollout", r.in.Rollout, "error", text)
+	}
+}
+
 // cleanUp takes the canary of a cancelled rollout away, once what it has restored is
 // everywhere. A plain cancel leaves it to the next rollout.
 func (r *run) cleanUp(ctx workflow.Context) {

@@ -16,6 +16,8 @@ const (
 	stepBudget = time.Hour
 	// restoreBudget is longer: a restore that gives up leaves a bad canary serving.
 	restoreBudget = 24 * time.Hour
+	// leaveBudget is short: nothing of a rollout that ends may hang on it.
+	leaveBudget = time.Minute
 	// pollerWait is how long a task queue may have no worker before a rollout says so. It
 	// doubles up to maxPollerWait, so that a queue nobody polls costs little history.
 	pollerWait    = time.Minute

@@ -233,5 +233,8 @@ func merge(have, add map[string]string) map[string]string {
 	return out
 }
 
+// Leave does nothing: nothing but the split and its tags is touched.
+func (p *Provider) Leave(context.Context, activities.Work) error { return nil }
+
 // ScaleStable does nothing: Cloud Run gives each revision the instances it needs.
 func (p *Provider) ScaleStable(context.Context, activities.Work) error { return nil }

@@ -175,6 +175,11 @@ func owned(op string, w activities.Work, s *service) error {
 	return fail(op, w, rollout.Conflict, "the service belongs to pipeline %s, not %s", s.pipeline, w.Pipeline)
 }
 
+// Leave does nothing: the fake guards nothing.
+func (p *Platform) Leave(ctx context.Context, _ activities.Work) error {
+	return p.call(ctx, "Leave", func() error { return nil })
+}
+
 // ScaleStable does nothing: a revision of the fake has no size.
 func (p *Platform) ScaleStable(ctx context.Context, _ activities.Work) error {
 	return p.call(ctx, "ScaleStable", func() error { return nil })

@@ -94,7 +94,7 @@ func (s *session) observe(ctx context.Context) (rollout.Observed, time.Duration,
 	if err != nil {
 		return rollout.Observed{}, look, err
 	}
-	o.Exists, o.Split = true, s.split(r, t)
+	o.Exists, o.Split, o.Replicas = true, s.split(r, t), asked(r)
 	o.Assumed, o.Note = t.assumed, t.note
 	o.Generation, o.By = s.written(r.original, t)
 	own, again, err := s.observeOwn(ctx, r, &o)
@@ -212,10 +212,10 @@ func (s *session) stableReady(ctx context.Context, r release) (bool, error) {
 	return f.exists && f.ready >= f.want && f.endpoints >= int(f.want), err
 }
 
-// split is who receives the requests, nobody where what splits them does not exist.
-// Shares of the same revision add up.
+// split is who receives the requests: nobody where nothing has ever split them. Shares of
+// the same revision add up.
 func (s *session) split(r release, t traffic) rollout.Split {
-	if !t.exists {
+	if !t.exists && r.canary == nil {
 		return nil
 	}
 	name := func(o *unstructured.Unstructured, deployment string) string {
@@ -249,6 +249,16 @@ func (s *session) written(original *unstructured.Unstructured, t traffic) (gener
 		return t.generation + n, who
 	}
 	return t.generation + n, t.by
+}
+
+// asked is how many pods the original asks for while no rollout divides them, nil where
+// it does not exist: what a rollout that begins now would record.
+func asked(r release) *int {
+	if r.original == nil {
+		return nil
+	}
+	n := undivided(r.original, r.canary)
+	return &n
 }
 
 // leaving says which object of the canary is going away and not gone yet, "" if none.

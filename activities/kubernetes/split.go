@@ -207,6 +207,17 @@ func (p *Provider) Restore(ctx context.Context, w activities.Work) error {
 	return s.restoreFloor(ctx)
 }
 
+// Leave puts the floors of the original's autoscalers back.
+//
+// Errors: those of reading the baseline and of the writes.
+func (p *Provider) Leave(ctx context.Context, w activities.Work) error {
+	s, err := p.open(ctx, "leave", w)
+	if err != nil || !s.k.Canary() {
+		return err
+	}
+	return s.restoreFloor(ctx)
+}
+
 // ownedAll refuses if one of the named objects is another pipeline's.
 func (s *session) ownedAll(ctx context.Context, r release) error {
 	for _, name := range []string{s.k.Service, canaryOf(s.k.Service)} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 
 // clusterRows measures on a real cluster, by the suite in test/traffic, which keeps its
 // numbers below build. Where a cluster cannot run there are none.
-func clusterRows(ctx context.Context, root string) ([]row, error) {
+func clusterRows(ctx context.Context, root string, w io.Writer) ([]row, error) {
 	files := map[string]string{}
 	for _, name := range []string{"traffic", "kubernetes", "kubernetes-overhead"} {
 		files[name] = filepath.Join(root, "build", name+".json")
@@ -26,7 +27,8 @@ func clusterRows(ctx context.Context, root string) ([]row, error) {
 		return nil, fmt.Errorf("the suite in test/traffic: %w\n%s", err, out)
 	}
 	if _, err := os.Stat(files["traffic"]); os.IsNotExist(err) {
-		return nil, nil // it was skipped
+		_, err = fmt.Fprintln(w, "no rows of kubernetes and traffic: a cluster cannot run on this machine")
+		return nil, err
 	}
 	var traffic struct {
 		Requests int     `json:"requests"`

@@ -4,7 +4,7 @@ package fault
 
 import (
 	"bufio"
-	"bytes"
+	"context"
 	"encoding/pem"
 	"io"
 	"net/http"
@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/rest"
 )
@@ -20,17 +21,22 @@ import (
 // Kind is how a request is broken.
 type Kind string
 
-// The kinds of faults. Conflict, TooMany and Internal are answers of the API server; Lost and
-// Cut end the connection before the server has the request, and after it has carried it
-// out; Stale answers with what the same request was answered before.
+// The kinds of faults. Conflict, TooMany, Internal and Timeout are answers of the API
+// server; Lost and Cut end the connection before the server has the request, and after it
+// has carried it out; Hang never answers; Stale tells what a watch has to tell a second late.
 const (
 	Conflict Kind = "409"
 	TooMany  Kind = "429"
 	Internal Kind = "500"
+	Timeout  Kind = "504"
 	Lost     Kind = "lost"
 	Cut      Kind = "cut"
+	Hang     Kind = "hang"
 	Stale    Kind = "stale"
 )
+
+// late is how late a stale watch is.
+const late = time.Second
 
 // Proxy is the way to one API server.
 type Proxy struct {
@@ -43,14 +49,9 @@ type Proxy struct {
 	mu      sync.Mutex
 	breaks  func(*http.Request) Kind
 	down    bool
-	old     map[string]answer
 	expired chan struct{} // closed and replaced to end every watch
+	watches int           // under way
 	broken  int
-}
-
-type answer struct {
-	header http.Header
-	body   []byte
 }
 
 // New opens the way to the server of config. Who asks brings the credentials. Close it.
@@ -64,7 +65,7 @@ func New(config *rest.Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{next: httputil.NewSingleHostReverseProxy(target), old: map[string]answer{}, expired: make(chan struct{})}
+	p := &Proxy{next: httputil.NewSingleHostReverseProxy(target), expired: make(chan struct{})}
 	p.next.Transport = transport
 	p.next.FlushInterval = -1 // a watch is seen at once
 	p.next.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
@@ -104,13 +105,15 @@ func (p *Proxy) Down(down bool) {
 	}
 }
 
-// ExpireWatches ends every watch as a server does whose history does not reach back.
-func (p *Proxy) ExpireWatches() {
+// ExpireWatches ends every watch as a server does whose history does not reach back, and
+// returns how many these are.
+func (p *Proxy) ExpireWatches() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	close(p.expired)
 	p.expired = make(chan struct{})
-	p.broken++
+	p.broken += p.watches
+	return p.watches
 }
 
 // IsWrite reports whether r changes an object.
@@ -133,12 +136,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case kind == Cut:
 		p.next.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
-	case kind == Conflict, kind == TooMany, kind == Internal:
+	case kind == Hang:
+		<-r.Context().Done()
+	case kind == Conflict, kind == TooMany, kind == Internal, kind == Timeout:
 		refuse(w, kind)
 	case isWatch(r):
-		p.watch(w, r)
-	case r.Method == http.MethodGet:
-		p.read(w, r, kind == Stale)
+		p.watch(w, r, kind == Stale)
 	default:
 		p.next.ServeHTTP(w, r)
 	}
@@ -163,8 +166,11 @@ func refuse(w http.ResponseWriter, kind Kind) {
 		Conflict: `"reason":"Conflict","message":"the object has been modified","code":409`,
 		TooMany:  `"reason":"TooManyRequests","message":"too many requests","code":429,"details":{"retryAfterSeconds":1}`,
 		Internal: `"reason":"InternalError","message":"internal error","code":500`,
+		Timeout:  `"reason":"Timeout","message":"request did not complete within the allotted timeout","code":504`,
 	}
-	code := map[Kind]int{Conflict: http.StatusConflict, TooMany: http.StatusTooManyRequests, Internal: http.StatusInternalServerError}
+	code := map[Kind]int{
+		Conflict: http.StatusConflict, TooMany: http.StatusTooManyRequests, Internal: http.StatusInternalServerError, Timeout: http.StatusGatewayTimeout,
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if kind == TooMany {
 		w.Header().Set("Retry-After", "1")
@@ -173,41 +179,20 @@ func refuse(w http.ResponseWriter, kind Kind) {
 	_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure",`+status[kind]+`}`)
 }
 
-// read forwards r and remembers the answer, or gives the one before.
-func (p *Proxy) read(w http.ResponseWriter, r *http.Request, stale bool) {
-	p.mu.Lock()
-	before, ok := p.old[r.URL.String()]
-	p.mu.Unlock()
-	if stale && ok {
-		for name := range before.header {
-			w.Header()[name] = before.header[name]
-		}
-		_, _ = w.Write(before.body)
-		return
-	}
-	rec := httptest.NewRecorder()
-	r.Header.Del("Accept-Encoding")
-	p.next.ServeHTTP(rec, r)
-	if rec.Code == http.StatusOK {
-		p.mu.Lock()
-		p.old[r.URL.String()] = answer{header: rec.Header(), body: bytes.Clone(rec.Body.Bytes())}
-		p.mu.Unlock()
-	}
-	for name := range rec.Header() {
-		w.Header()[name] = rec.Header()[name]
-	}
-	w.WriteHeader(rec.Code)
-	_, _ = w.Write(rec.Body.Bytes())
-}
-
 const gone = `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure",` +
 	`"message":"too old resource version","reason":"Expired","code":410}}` + "\n"
 
-// watch forwards a watch until it ends or expires.
-func (p *Proxy) watch(w http.ResponseWriter, r *http.Request) {
+// watch forwards a watch until it ends or expires, each event late if it is stale.
+func (p *Proxy) watch(w http.ResponseWriter, r *http.Request, stale bool) {
 	p.mu.Lock()
 	expired := p.expired
+	p.watches++
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.watches--
+	}()
 	header, lines := p.upstream(r)
 	flusher := http.NewResponseController(w)
 	select {
@@ -222,7 +207,7 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request) {
 	for {
 		select {
 		case line, ok := <-lines:
-			if !ok {
+			if !ok || stale && !wait(r.Context()) {
 				return
 			}
 			_, _ = w.Write(line)
@@ -232,6 +217,18 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request) {
 			_ = flusher.Flush()
 			return
 		}
+	}
+}
+
+// wait reports whether ctx has not ended before a stale event is due.
+func wait(ctx context.Context) bool {
+	due := time.NewTimer(late)
+	defer due.Stop()
+	select {
+	case <-due.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

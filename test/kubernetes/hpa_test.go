@@ -16,8 +16,10 @@ func TestScalersOnARealAPIServer(t *testing.T) {
 	t.Parallel()
 	c := kube.Start(t, kube.Options{})
 	for name, scene := range map[string]func(*routeScene){
-		"a floor is raised and put back":          floorRestored,
-		"a floor that others set meanwhile stays": floorOfOthers,
+		"a floor is raised and put back":           floorRestored,
+		"a floor that others set meanwhile stays":  floorOfOthers,
+		"a floor is put back without a restore":    floorLeft,
+		"the floor of one ended by force is known": floorKnown,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -33,6 +35,25 @@ func floorRestored(s *routeScene) {
 	s.begin()
 	s.wantBounds("shop", 4, 10)
 	s.wantBounds("shop-canary", 1, 3)
+	s.must("restore", s.Restore, s.at(0))
+	s.wantBounds("shop", 2, 10)
+}
+
+// floorLeft: a plain cancel leaves the split, not the floor.
+func floorLeft(s *routeScene) {
+	s.begin()
+	s.must("leave", s.Leave, s.at(0))
+	s.wantBounds("shop", 2, 10)
+}
+
+// floorKnown: the next baseline has the autoscaler as it is, raised.
+func floorKnown(s *routeScene) {
+	s.begin()
+	spec, err := s.Record(s.ctx, s.at(0))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.work.Baseline = s.store(string(spec))
 	s.must("restore", s.Restore, s.at(0))
 	s.wantBounds("shop", 2, 10)
 }

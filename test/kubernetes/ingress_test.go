@@ -41,7 +41,6 @@ spec: {selector: {app: shop%[1]s}, ports: [{port: 80, targetPort: 8080}]}
 `, suffix, version, replicas, nodes)
 }
 
-
 // ingressOf leads to the Service, for a host or without one.
 func ingressOf(host string) string {
 	return fmt.Sprintf(`---

@@ -65,9 +65,11 @@ func TestRequestBudget(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			namespace := "budget-" + row.name
 			sc := s.make(t, namespace, options{
-				canary: automatic(), files: func(version string) map[string]string { return row.files(namespace, version) },
+				queue: namespace, canary: automatic(), files: func(version string) map[string]string { return row.files(namespace, version) },
 			})
 			sc.Until(sc.Release("v1", sc.files("v1")), drive.In(rollout.StateSucceeded))
+			sc.must(sc.worker.Kill()) // so that no watch of v1 serves v2
+			sc.newWorker(namespace)
 			since := time.Now()
 			sc.Until(sc.Release("v2", sc.files("v2")), drive.In(rollout.StateSucceeded))
 			own, preflight := sc.requests(since)

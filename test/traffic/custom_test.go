@@ -145,3 +145,35 @@ func customHeld(t *testing.T, s site) {
 	sc.phased(true, "half of v2")
 	sc.end()
 }
+
+// google: a pipeline as Cloud Deploy has it waits before its first stable, and holds what fails.
+func google(t *testing.T, s site) {
+	t.Helper()
+	sc := s.make(t, "m-google", options{})
+	yaml := pipelineYAML("m-google", byGateway(""), sc.kubeconfig, rollout.DefaultTaskQueue)
+	sc.Driver.Apply([]byte(strings.Replace(string(yaml), rollout.APIVersionSerin, rollout.APIVersionGoogle, 1)))
+	sc.sample = 200
+	sc.law = watchLaw(sc.Ctx, t, s.cluster, sc.namespace)
+	v1 := sc.Release("v1", sc.files("v1"))
+	got := sc.Until(v1, drive.AsksFor(rollout.StablePhase))
+	if ph, _ := got.Phase("canary-25"); ph.State != rollout.PhaseSkipped {
+		t.Errorf("canary-25 is %s, want it skipped", ph.State)
+	}
+	if sc.spec(deployments(), service) != nil {
+		t.Error("the first rollout did not wait before stable")
+	}
+	sc.Advance(v1, rollout.StablePhase)
+	sc.Until(v1, drive.In(rollout.StateSucceeded))
+	sc.load = sc.stream("m-google.test", "/", nil)
+
+	sc.quota()
+	v2 := sc.Release("v2", sc.files("v2"))
+	sc.through(v2, "v2", "canary-25")
+	sc.Advance(v2, "canary-50")
+	got = sc.Until(v2, drive.In(rollout.StateFailed))
+	if got.Restored || drive.Has(got, "restored") {
+		t.Errorf("it went back by itself: %v", drive.Path(got))
+	}
+	sc.gives("held", "v2", 25)
+	sc.end()
+}

@@ -152,6 +152,7 @@ func manyRoutes(t *testing.T, s site) {
 	})
 	sc.routesIn("m-routes-edge")
 	sc.begin("/")
+	sc.sample = 100 // the gateway deals shares out evenly
 	edge := &scene{Driver: sc.Driver, site: s, namespace: "m-routes-edge"}
 	sc.watchRoutes(edge.namespace)
 	specs := func() map[string]map[string]any {

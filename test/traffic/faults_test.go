@@ -57,16 +57,27 @@ func faultRows() []faultRow {
 		{"internal", succeeds, everyOther(fault.Internal)},
 		{"lost", succeeds, everyOther(fault.Lost)},
 		{"cut", succeeds, everyOther(fault.Cut)},
+		{"timeout", succeeds, everyOther(fault.Timeout)},
+		{"hang", succeeds, func(p *fault.Proxy) { // the client gives up after 30 s
+			var once sync.Once
+			p.Break(func(r *http.Request) (kind fault.Kind) {
+				if fault.IsWrite(r) && strings.Contains(r.URL.Path, "/httproutes/") {
+					once.Do(func() { kind = fault.Hang })
+				}
+				return kind
+			})
+		}},
 		{"stale", succeeds, func(p *fault.Proxy) {
 			p.Break(func(r *http.Request) fault.Kind {
-				if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/namespaces/") {
+				if r.URL.Query().Get("watch") == "true" {
 					return fault.Stale
 				}
 				return ""
 			})
+			p.ExpireWatches() // so that all that follow are late
 		}},
 		{"expired", expired, nil},
-		{"edited", edited, nil},
+		{"edited", reedited, nil},
 		{"rescaled", rescaled, nil},
 		{"drifted", drifted, nil},
 		{"deleted", deleted, nil},
@@ -87,10 +98,10 @@ func TestFaults(t *testing.T) {
 					row.proxy(sc.proxy)
 				}
 				row.play(sc, sc.Release("v2", sc.files("v2")))
-				if row.proxy != nil && row.name != "stale" && sc.proxy.Broken() == 0 {
+				if row.proxy != nil && sc.proxy.Broken() == 0 {
 					t.Error("nothing was broken")
 				}
-				if row.name != "deleted" {
+				if row.name != "deleted" { // there the endpoints go, and nobody is asked
 					sc.end()
 				}
 			})
@@ -100,21 +111,25 @@ func TestFaults(t *testing.T) {
 
 // expired: every watch ends with 410 in each phase.
 func expired(s *scene, v2 string) {
+	ended := 0
 	for _, phase := range allPhases() {
 		if phase != "canary-25" {
 			s.Advance(v2, phase)
 		}
 		s.Until(v2, under(phase))
-		s.proxy.ExpireWatches()
+		ended += s.proxy.ExpireWatches()
 		s.Until(v2, after(phase))
+	}
+	if ended == 0 {
+		s.T.Error("no watch was under way")
 	}
 	s.Advance(v2, rollout.StablePhase)
 	s.Until(v2, drive.In(rollout.StateSucceeded))
 	s.gives("stable", "v2", 100)
 }
 
-// edited: somebody gives the original another template. That is drift, and named.
-func edited(s *scene, v2 string) {
+// reedited: somebody gives the original another template. That is drift, and named.
+func reedited(s *scene, v2 string) {
 	s.through(v2, "v2", "canary-25")
 	s.patch("Deployment", "kubectl-edit", `{"spec":{"template":{"metadata":{"annotations":{"example.com/by":"eve"}}}}}`)
 	s.Advance(v2, "canary-50")

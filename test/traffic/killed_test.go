@@ -25,14 +25,24 @@ func killed(t *testing.T, s site) {
 	const queue = "killed"
 	sc := s.open(t, "killed", options{queue: queue})
 	v2 := sc.Release("v2", sc.files("v2"))
+	cut := 0
 	for _, phase := range append(allPhases(), rollout.StablePhase) {
 		if phase != "canary-25" {
 			sc.Advance(v2, phase)
 		}
-		sc.Until(v2, under(phase))
+		got := sc.Until(v2, under(phase))
+		if got.Job(phase, rollout.JobDeploy).State == rollout.JobInProgress {
+			cut++
+		}
 		sc.must(sc.worker.Kill())
 		sc.newWorker(queue)
 		sc.Until(v2, after(phase))
+		if weight := map[string]int{"canary-25": 25, "canary-50": 50, "canary-75": 75}[phase]; weight > 0 {
+			sc.gives(phase, "v2", weight)
+		}
+	}
+	if cut == 0 {
+		t.Error("no step was under way")
 	}
 	sc.Until(v2, drive.In(rollout.StateSucceeded))
 	sc.gives("stable", "v2", 100)

@@ -87,7 +87,8 @@ func (l *law) note(c change, err error) {
 //
 //   - the weights of the Service and its canary in a rule sum to 100, or one is alone,
 //   - the canary has a weight only with a ready endpoint,
-//   - the original Service never selects a pod of the canary.
+//   - the original Service never selects a pod of the canary,
+//   - a filter that each rule of a route had stays there.
 func (l *law) breaches(shared bool) (out []string, routes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,7 +97,7 @@ func (l *law) breaches(shared bool) (out []string, routes int) {
 	}
 	sorted := slices.Clone(l.changes)
 	slices.SortStableFunc(sorted, func(a, b change) int { return cmp.Compare(a.version, b.version) })
-	slicesNow := map[string]*unstructured.Unstructured{}
+	slicesNow, hadFilter := map[string]*unstructured.Unstructured{}, map[string]bool{}
 	for _, c := range sorted {
 		switch c.kind {
 		case "slice":
@@ -112,6 +113,11 @@ func (l *law) breaches(shared bool) (out []string, routes int) {
 			if !c.gone {
 				routes++
 				out = append(out, weigh(c, ready(slicesNow, canaryService))...)
+			}
+			if had := hadFilter[c.object.GetName()]; c.kind == "route" && !c.gone && had && !filtered(c.object) && !edited(c.object) {
+				out = append(out, fmt.Sprintf("at %d a rule of the route has lost its filter", c.version))
+			} else if c.kind == "route" && !c.gone {
+				hadFilter[c.object.GetName()] = filtered(c.object)
 			}
 		}
 	}
@@ -134,6 +140,22 @@ func weigh(c change, canaryReady int) (out []string) {
 		}
 	}
 	return out
+}
+
+// filtered reports whether every rule has a filter.
+func filtered(route *unstructured.Unstructured) bool {
+	list, _, _ := unstructured.NestedSlice(route.Object, "spec", "rules")
+	for _, rule := range list {
+		if filters, _, _ := unstructured.NestedSlice(rule.(map[string]any), "filters"); len(filters) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// edited reports whether somebody else has written the object in the middle.
+func edited(o *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(o.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool { return m.Manager == "kubectl-edit" })
 }
 
 // rules returns the weights of the Service and its canary in each rule, -1 where it is

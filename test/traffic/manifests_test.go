@@ -54,7 +54,10 @@ spec:
     - name: shop
   hostnames: [%[1]s.test]
   rules:
-    - backendRefs:
+    - filters:
+        - type: RequestHeaderModifier
+          requestHeaderModifier: {set: [{name: X-Foreign, value: "kept"}]}
+      backendRefs:
         - {name: shop, port: 80}
 `, namespace)
 }

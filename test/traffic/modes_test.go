@@ -75,7 +75,7 @@ func (s *scene) stream(host, path string, header map[string]string) *load.Load {
 // only wants the release to answer all of the next requests of a stream.
 func (s *scene) only(l *load.Load, what, release string) {
 	s.T.Helper()
-	answers, err := l.Next(s.Ctx, 60)
+	answers, err := l.Next(s.Ctx, 30)
 	s.must(err)
 	if len(answers) != 1 || answers[release] == 0 {
 		s.T.Errorf("%s: %v, want all of %s", what, answers, release)
@@ -175,7 +175,9 @@ func matched(t *testing.T, s site) {
 	}
 	v2 := sc.Release("v2", sc.files("v2"))
 	sc.Until(v2, after("staff"))
-	sc.pods(1)
+	if got := sc.spec(deployments(), canaryService)["replicas"]; got != int64(1) {
+		t.Errorf("at 0%% the canary has %v pods, want 1", got)
+	}
 	chosen("staff", "v2", "v1")
 	sc.restore(v2)
 	chosen("restored", "v1", "v1")
@@ -272,36 +274,4 @@ func (s *scene) wears(want map[string]int) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		s.T.Errorf("the pods are %v, want %v", got, want)
 	}
-}
-
-// google: a pipeline as Cloud Deploy has it waits before its first stable, and holds what fails.
-func google(t *testing.T, s site) {
-	t.Helper()
-	sc := s.make(t, "m-google", options{})
-	yaml := pipelineYAML("m-google", byGateway(""), sc.kubeconfig, rollout.DefaultTaskQueue)
-	sc.Driver.Apply([]byte(strings.Replace(string(yaml), rollout.APIVersionSerin, rollout.APIVersionGoogle, 1)))
-	sc.sample = 200
-	sc.law = watchLaw(sc.Ctx, t, s.cluster, sc.namespace)
-	v1 := sc.Release("v1", sc.files("v1"))
-	got := sc.Until(v1, drive.AsksFor(rollout.StablePhase))
-	if ph, _ := got.Phase("canary-25"); ph.State != rollout.PhaseSkipped {
-		t.Errorf("canary-25 is %s, want it skipped", ph.State)
-	}
-	if sc.spec(deployments(), service) != nil {
-		t.Error("the first rollout did not wait before stable")
-	}
-	sc.Advance(v1, rollout.StablePhase)
-	sc.Until(v1, drive.In(rollout.StateSucceeded))
-	sc.load = sc.stream("m-google.test", "/", nil)
-
-	sc.quota()
-	v2 := sc.Release("v2", sc.files("v2"))
-	sc.through(v2, "v2", "canary-25")
-	sc.Advance(v2, "canary-50")
-	got = sc.Until(v2, drive.In(rollout.StateFailed))
-	if got.Restored || drive.Has(got, "restored") {
-		t.Errorf("it went back by itself: %v", drive.Path(got))
-	}
-	sc.gives("held", "v2", 25)
-	sc.end()
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/klog/v2"
 
 	"github.com/serin-dev/serin/client"
@@ -59,6 +60,7 @@ func TestNoRequestIsLost(t *testing.T) {
 			{"the original scaled down in the middle", scaledDown},
 			{"a canary by NGINX's annotations", byNginx},
 			{"a canary by the number of pods", byNumber},
+			{"a restore by the number of pods", backByNumber},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
@@ -230,13 +232,34 @@ func byNginx(t *testing.T, s site) {
 	sc.waitGone()
 }
 
+// backByNumber: what was divided is one again, pods first.
+func backByNumber(t *testing.T, s site) {
+	t.Helper()
+	sc := s.open(t, "podsback", byPodsOptions("podsback"))
+	services := schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	before := sc.spec(services, service)
+	v2 := sc.Release("v2", sc.files("v2"))
+	sc.through(v2, "v2", allPhases()...)
+	sc.Must(sc.World.Client.Cancel(sc.Ctx, sc.Pipeline, v2, rollout.Command{Restore: true, Actor: "ann"}))
+	sc.Until(v2, drive.In(rollout.StateCancelled))
+	sc.gives("restored", "v2", 0)
+	sc.end()
+	sc.waitGone()
+	sc.pods(-1)
+	equalSpec(t, "the service", sc.spec(services, service), before)
+}
+
+func byPodsOptions(namespace string) options {
+	return options{
+		canary: fmt.Sprintf(byPods, true), role: "pods", shared: true, setup: route(namespace),
+		files: func(version string) map[string]string { return map[string]string{"app.yaml": app(version)} },
+	}
+}
+
 // byNumber: four pods in all, so that each phase's share is exact.
 func byNumber(t *testing.T, s site) {
 	t.Helper()
-	sc := s.open(t, "pods", options{
-		canary: fmt.Sprintf(byPods, true), role: "pods", shared: true, setup: route("pods"),
-		files: func(version string) map[string]string { return map[string]string{"app.yaml": app(version)} },
-	})
+	sc := s.open(t, "pods", byPodsOptions("pods"))
 	v2 := sc.Release("v2", sc.files("v2"))
 	sc.through(v2, "v2", allPhases()...)
 	sc.Advance(v2, "stable")
