@@ -168,7 +168,10 @@ func (s *Steps) Restore(ctx context.Context, r StepRequest) (StepResult, error) 
 			return err
 		}
 		if err := t.p.ScaleStable(ctx, t.w); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			note = "its size could not be put back: " + err.Error() // the requests matter more
 		}
 		patient, stop := context.WithTimeout(ctx, s.patience)
 		defer stop()
@@ -176,7 +179,7 @@ func (s *Steps) Restore(ctx context.Context, r StepRequest) (StepResult, error) 
 		switch {
 		case err == nil:
 		case ctx.Err() == nil && patient.Err() != nil:
-			note = fmt.Sprintf("shifted although %s was not ready after %s", t.w.Stable, s.patience)
+			note = strings.TrimPrefix(fmt.Sprintf("%s; shifted although %s was not ready after %s", note, t.w.Stable, s.patience), "; ")
 		default:
 			return err
 		}

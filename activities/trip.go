@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/serin-dev/serin/rollout"
@@ -67,7 +68,29 @@ func (t *trip) drifted(ctx context.Context) (string, error) {
 		}
 		ours = append(ours, next)
 	}
-	return rollout.Drifted(t.seen, t.last, ours...), nil
+	return t.differs(t.last, ours...), nil
+}
+
+// differs is rollout.Drifted. In a cluster an attempt takes the place, and so the share, of
+// the one before: there the attempt is no part of the name.
+func (t *trip) differs(last rollout.Mark, ours ...rollout.Split) string {
+	seen := t.seen
+	if t.w.Kubernetes != nil {
+		seen.Split, last.Split = plain(seen.Split), plain(last.Split)
+		for i := range ours {
+			ours[i] = plain(ours[i])
+		}
+	}
+	return rollout.Drifted(seen, last, ours...)
+}
+
+// plain drops the attempts from the names of a split's revisions.
+func plain(s rollout.Split) rollout.Split {
+	out := slices.Clone(s)
+	for i := range out {
+		out[i].Revision = rollout.WithoutAttempt(out[i].Revision)
+	}
+	return out
 }
 
 // catchUp looks again while the platform shows a state from before the rollout's own
@@ -121,7 +144,7 @@ func (t *trip) shift(ctx context.Context, write func(context.Context, Work) erro
 		if t.seen.Split.SameTraffic(next) {
 			return nil
 		}
-		if what := rollout.Drifted(t.seen, rollout.Mark{Split: t.last.Split}, next); what != "" {
+		if what := t.differs(rollout.Mark{Split: t.last.Split}, next); what != "" {
 			return t.drift(what)
 		}
 		if tries == 1 && !reflect.DeepEqual(before, t.seen) {

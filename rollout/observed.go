@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -91,6 +92,12 @@ type Mark struct {
 	Split      Split  `json:"split,omitempty"`
 	Generation int64  `json:"generation,omitempty"`
 	By         string `json:"by,omitempty"`
+}
+
+// WithoutAttempt returns the name that a revision had at its first attempt, "shop-693ae81c85"
+// for "shop-693ae81c85-2".
+func WithoutAttempt(revision string) string {
+	return regexp.MustCompile(`^(.+-[0-9a-f]{10})-[0-9]+$`).ReplaceAllString(revision, "$1")
 }
 
 // Mark returns what o looks like to a later comparison.

@@ -80,7 +80,7 @@ func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
 		r.restore(ctx)
 	}
 	if r.cancel == nil {
-		r.leave(ctx, r.onlyStable())
+		r.leave(ctx)
 	}
 	r.takeOver(ctx)
 	if r.cancel != nil {
@@ -168,7 +168,7 @@ func (r *run) end(ctx workflow.Context) {
 		}
 	}
 	if r.grant != nil {
-		r.leave(ctx, r.onlyStable())
+		r.leave(ctx)
 	}
 	r.finish(ctx, rollout.StateCancelled)
 }

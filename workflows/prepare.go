@@ -168,7 +168,11 @@ func (r *run) reobserve(ctx workflow.Context, ph rollout.Phase, accepted bool) e
 	}
 	stable := r.status.Stable
 	for _, s := range res.Observed.Split.Serving() {
-		if s.Revision != res.Observed.Revision {
+		own := s.Revision == res.Observed.Revision
+		if r.in.Plan.Kubernetes != nil { // there an attempt has the place of the one before
+			own = rollout.WithoutAttempt(s.Revision) == rollout.WithoutAttempt(res.Observed.Revision)
+		}
+		if !own {
 			stable = s.Revision
 			break // the greatest share
 		}

@@ -71,9 +71,13 @@ func (r *run) routeWait(ctx workflow.Context, wait time.Duration, why string) er
 
 // leave ends the care of a target whose split stays as it is: nobody watches over an
 // autoscaler that was kept from shrinking.
-func (r *run) leave(ctx workflow.Context, work activities.Work) {
+func (r *run) leave(ctx workflow.Context) {
 	if !r.in.Plan.Kubernetes.Canary() || !r.prepared || r.status.Restored {
 		return
+	}
+	work := r.onlyStable()
+	if ph, i := r.in.Plan.Phase(rollout.StablePhase); r.status.PromotionBegun && i >= 0 {
+		work = r.work(ph) // its manifest has a floor of its own
 	}
 	if _, err := r.step(ctx, steps.Leave, stepOptions{work: work, summary: "leave the target", budget: leaveBudget}); err != nil {
 		_, text := activities.Cause(err)

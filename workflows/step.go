@@ -47,6 +47,7 @@ func (r *run) step(ctx workflow.Context, do any, o stepOptions) (activities.Step
 		if !activities.NoWorker(err) || r.quits(o) || !r.awaitWorker(ctx, o) {
 			return res, err
 		}
+		r.last.By = "" // an attempt whose worker died may have written
 	}
 }
 

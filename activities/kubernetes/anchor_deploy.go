@@ -46,7 +46,7 @@ func (r anchorRouter) set(ctx context.Context, s *session) error {
 	if err = s.anchorReady(ctx, a); err != nil || a.split().SameTraffic(split) {
 		return err
 	}
-	return s.stampAnchor(ctx, refOf(a.live), a.digest)
+	return s.stampAnchor(ctx, refOf(a.live), s.anchorStamps(a.digest))
 }
 
 // anchorReady refuses while not everything of the release is there and ready.
@@ -99,24 +99,48 @@ func (anchorRouter) restore(ctx context.Context, s *session) error {
 			Fix: "roll back to a release, or mend the objects by hand and resume with --accept",
 		}
 	}
-	b, err := s.baseline(ctx)
+	digest, err := s.stableDigest(ctx)
 	if err != nil {
 		return err
 	}
-	digest := strings.TrimPrefix(s.w.Stable, s.w.Pipeline+"-")
-	if b != nil && revisionName(s.w.Pipeline, b.Digest) == s.w.Stable {
-		digest = b.Digest
-	}
 	back := *s
 	back.w.Weight, back.w.Manifest = 100, s.w.StableManifest
-	if err := back.applyAnchored(ctx, a.ref, digest); err != nil {
+	if err := back.applyAnchored(ctx, a.ref, digest, a.stamps()); err != nil {
 		return err
 	}
-	return s.deleteOnly(ctx, s.w.StableManifest)
+	if err := s.deleteOnly(ctx, s.w.StableManifest); err != nil {
+		return err
+	}
+	return back.stampAnchor(ctx, a.ref, back.anchorStamps(digest)) // last: it says that all of this is done
 }
 
-// deployAnchor applies the phase's manifest. The anchor is stamped in the same
-// write, because what is applied is what splits.
+// stableDigest is what the anchor carries of the stable release: whole where the baseline
+// has it, else as much as the revision's name has.
+func (s *session) stableDigest(ctx context.Context) (string, error) {
+	b, err := s.baseline(ctx)
+	if err != nil {
+		return "", err
+	}
+	if b != nil && revisionName(s.w.Pipeline, b.Digest) == s.w.Stable {
+		return b.Digest, nil
+	}
+	return strings.TrimPrefix(s.w.Stable, s.w.Pipeline+"-"), nil
+}
+
+// stamps are what the live anchor carries of a release.
+func (a anchor) stamps() map[string]any {
+	out := map[string]any{}
+	for _, key := range []string{annotationDigest, annotationWeight, annotationStable} {
+		if value, ok := a.live.GetAnnotations()[key]; ok {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// deployAnchor applies the phase's manifest, because what is applied is what splits. In a
+// canary phase the anchor is stamped before anything else, so that a restore never takes
+// what is half applied for stable.
 func (s *session) deployAnchor(ctx context.Context) error {
 	a, err := s.anchor(ctx)
 	if err != nil {
@@ -134,18 +158,24 @@ func (s *session) deployAnchor(ctx context.Context) error {
 		return err
 	}
 	s.picks.put(s.attempt(), a.digest)
-	return s.applyAnchored(ctx, a.ref, a.digest)
+	stamps := s.anchorStamps(a.digest)
+	if a.live != nil && !s.w.Promotion && refOf(a.live) == a.ref {
+		if err := s.stampAnchor(ctx, a.ref, stamps); err != nil {
+			return err
+		}
+	}
+	return s.applyAnchored(ctx, a.ref, a.digest, stamps)
 }
 
-// applyAnchored applies the session's manifest under a digest.
-func (s *session) applyAnchored(ctx context.Context, at ref, digest string) error {
+// applyAnchored applies the session's manifest under a digest, the anchor with stamps.
+func (s *session) applyAnchored(ctx context.Context, at ref, digest string, stamps map[string]any) error {
 	objects, err := s.ownManifest(ctx, s.w.Manifest)
 	if err != nil {
 		return err
 	}
 	for _, o := range objects {
 		if refOf(o) == at {
-			stamp(o, s.anchorStamps(digest))
+			stamp(o, stamps)
 		}
 		// The same template again would not be tried again.
 		if isWorkload(o) && strings.Contains(digest, "-") {
@@ -159,18 +189,18 @@ func (s *session) applyAnchored(ctx context.Context, at ref, digest string) erro
 		}
 	}
 	if find(objects, at) == nil { // this phase's manifest leaves the anchor as it is
-		return s.stampAnchor(ctx, at, digest)
+		return s.stampAnchor(ctx, at, stamps)
 	}
 	return nil
 }
 
-func (s *session) stampAnchor(ctx context.Context, at ref, digest string) error {
+func (s *session) stampAnchor(ctx context.Context, at ref, stamps map[string]any) error {
 	live, err := s.get(ctx, at)
 	if err != nil || live == nil {
 		return err
 	}
 	var ops []op
-	for key, value := range s.anchorStamps(digest) {
+	for key, value := range stamps {
 		if live.GetAnnotations()[key] != value {
 			ops = append(ops, op{Op: "add", Path: pointer("metadata", "annotations", key), Value: value})
 		}

@@ -132,6 +132,12 @@ func (c *inspection) checkSelectors(d, svc ref) {
 	if labels := templateLabels(c.original); !selects(selector, labels) {
 		c.add(svc, "it selects %s, but the pods of deployment %s have %s: give it labels that they have", labelText(selector), d.name, labelText(labels))
 	}
+	for _, o := range c.named(svc) {
+		if next := serviceSelector(o); !selects(next, templateLabels(c.original)) {
+			c.add(svc, "its manifest selects %s, which the pods that serve now do not have, so in stable nothing would answer until new ones are ready: leave out the label that changes",
+				labelText(next))
+		}
+	}
 	if c.canary != nil && selects(selector, templateLabels(c.canary)) {
 		c.add(svc, "it selects %s, which the pods of deployment %s have too: add the label %s to its selector, so that it selects the original's only",
 			labelText(selector), c.canary.GetName(), c.s.k.SelectorLabel)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (s *session) typed(r ref, err error) error {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		st := status.Status()
-		e.Err = errors.New(cut(st.Message))
+		e.Err = errors.New(cut(withoutValues(st.Message)))
 		e.After = retryAfter(st)
 	}
 	switch {
@@ -62,6 +63,12 @@ func (s *session) typed(r ref, err error) error {
 		e.Kind, e.Err = rollout.Transient, fmt.Errorf("changed meanwhile: %w", e.Err)
 	}
 	return e
+}
+
+// withoutValues drops what the API server prints of an object that does not fit its type:
+// it may be a secret.
+func withoutValues(text string) string {
+	return regexp.MustCompile(`(?s), got &?value\..*`).ReplaceAllString(text, ", got something else")
 }
 
 // kindOf tells the kind of an error of the API client.

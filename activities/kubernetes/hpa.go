@@ -161,10 +161,13 @@ func (s *session) restoreFloor(ctx context.Context) error {
 			from = raised
 		}
 		ops := floorOps(hpa, from, was.min)
-		if len(ops) > 0 && stamped {
-			ops = append(ops, op{Op: "remove", Path: pointer("metadata", "annotations", annotationFloor)})
+		if _, has := hpa.GetAnnotations()[annotationFloor]; !has {
+			return ops
 		}
-		return ops
+		if len(ops) == 0 {
+			ops = []op{sameVersion(hpa)}
+		}
+		return append(ops, op{Op: "remove", Path: pointer("metadata", "annotations", annotationFloor)})
 	})
 }
 

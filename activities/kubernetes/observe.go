@@ -166,6 +166,16 @@ type judgement struct {
 	again             time.Duration
 }
 
+// leastPods is how many pods the phase's share needs. What is to have no requests may have any
+// number, so that a restore needs no baseline.
+func (s *session) leastPods(ctx context.Context, r release) (int, error) {
+	if s.idle() {
+		return 0, nil
+	}
+	size, err := s.canarySize(ctx, r)
+	return size.pods, err
+}
+
 // judge looks at a Deployment and its Service. A canary has to have the pods that
 // its share needs, which an autoscaler may be about to add.
 func (s *session) judge(ctx context.Context, deployment string, r release) (judgement, error) {
@@ -174,11 +184,10 @@ func (s *session) judge(ctx context.Context, deployment string, r release) (judg
 		live = r.canary
 		if s.k.Pods == nil {
 			service = canaryOf(service)
-			size, err := s.canarySize(ctx, r)
-			if err != nil {
+			var err error
+			if least, err = s.leastPods(ctx, r); err != nil {
 				return judgement{}, err
 			}
-			least = size.pods
 		}
 	}
 	if live == nil || s.called(live, r) != r.name {

@@ -212,42 +212,6 @@ func (s *session) recordRoutes(ctx context.Context, b *baseline) error {
 	return nil
 }
 
-// recordObjects notes which objects of the phases' manifests exist.
-func (s *session) recordObjects(ctx context.Context, b *baseline) (found bool, err error) {
-	for _, digest := range s.allManifests() {
-		objects, err := s.manifest(ctx, digest)
-		if err != nil {
-			return false, err
-		}
-		for _, o := range objects {
-			live, err := s.get(ctx, refOf(o))
-			if err != nil {
-				return false, err
-			}
-			if live == nil || b.had(refOf(o)) {
-				continue
-			}
-			b.Objects = append(b.Objects, objectOf(refOf(o)))
-			found = true
-		}
-	}
-	return found, nil
-}
-
-// allManifests are the digests of every manifest of the rollout that the work names,
-// none where the plan names the objects.
-func (s *session) allManifests() []string {
-	switch {
-	case s.k.Canary():
-		return nil
-	case len(s.w.Manifests) > 0:
-		return s.w.Manifests
-	case s.w.Manifest != "":
-		return []string{s.w.Manifest}
-	}
-	return nil
-}
-
 // saved returns a live object as it is recorded, nil if it does not exist.
 func (s *session) saved(ctx context.Context, r ref) (*unstructured.Unstructured, error) {
 	o, err := s.get(ctx, r)

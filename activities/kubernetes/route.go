@@ -1,9 +1,11 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -184,7 +186,21 @@ func (r routeRouter) restore(ctx context.Context, s *session) error {
 			problems = append(problems, p.restore(ctx, b))
 		}
 	}
+	return joined(problems)
+}
+
+// joined puts what may pass by trying again first, because the first kind decides.
+func joined(problems []error) error {
+	slices.SortStableFunc(problems, func(a, b error) int { return cmp.Compare(final(a), final(b)) })
 	return errors.Join(problems...)
+}
+
+// final is 1 for what trying again does not help.
+func final(err error) int {
+	if kind := rollout.KindOf(err); kind == "" || kind == rollout.Transient || kind == rollout.Unreachable {
+		return 0
+	}
+	return 1
 }
 
 func (p placed) restore(ctx context.Context, b *baseline) error {

@@ -148,7 +148,7 @@ func (s *session) shiftable(ctx context.Context, r release) error {
 	case w.Stable != "" && w.Weight < 100 && s.called(r.original, r) != w.Stable:
 		return s.errMissing(w.Stable, "it was replaced: deploy its release again")
 	case w.Weight == 0:
-		return nil
+		return s.heir(ctx, r)
 	case w.Promotion:
 		return s.ready(ctx, s.k.Deployment, r)
 	case r.canary == nil:
@@ -159,6 +159,24 @@ func (s *session) shiftable(ctx context.Context, r release) error {
 		return err // less for a canary is always right
 	}
 	return s.ready(ctx, canaryOf(s.k.Deployment), r)
+}
+
+// heir refuses to take the requests from a canary that has the original's own revision,
+// before the original can take them: a promotion that stopped half way leaves the two
+// with one name, so that the names show no shift.
+func (s *session) heir(ctx context.Context, r release) error {
+	if s.w.Promotion || r.canary == nil || s.called(r.canary, r) != s.w.Stable {
+		return nil
+	}
+	now, err := s.router().read(ctx, s)
+	if err != nil || now.canary == 0 {
+		return err
+	}
+	ok, err := s.stableReady(ctx, r)
+	if err != nil || ok {
+		return err
+	}
+	return s.fail(rollout.Transient, fmt.Errorf("%s is not ready to take the %d%% of its canary", s.w.Stable, now.canary))
 }
 
 // ready refuses pods of a Deployment that are not the release's, or not ready.
