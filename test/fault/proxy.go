@@ -137,6 +137,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.next.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	case kind == Hang:
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see that the client has gone
 		<-r.Context().Done()
 	case kind == Conflict, kind == TooMany, kind == Internal, kind == Timeout:
 		refuse(w, kind)
