@@ -40,7 +40,7 @@ func (c *inspection) rehearse(ctx context.Context) error {
 		var e *rollout.Error
 		switch {
 		case err == nil:
-		case errors.As(err, &e) && (e.Kind != rollout.Transient || misfits(err)):
+		case errors.As(err, &e) && e.Kind != rollout.Transient:
 			c.add(refOf(o), "the API server refuses it: %v", e.Err)
 		default:
 			return err
