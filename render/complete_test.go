@@ -22,30 +22,7 @@ import (
 // annotation: key=value", and "profile of PHASE: name".
 func TestComplete(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/complete/*.txt")
-	if err != nil || len(cases) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
-	for _, name := range cases {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			content, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			input, want, _ := strings.Cut(string(content), "\n----\n")
-			got := complete(t, input)
-			if got == want {
-				return
-			}
-			if !*update {
-				t.Fatalf("%s (run with -update to accept):\n%s", name, render.Diff([]byte(want), []byte(got)))
-			}
-			if err := os.WriteFile(name, []byte(input+"\n----\n"+got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		})
-	}
+	golden(t, "testdata/complete/*.txt", complete)
 }
 
 // added are the settings that only complete plans know, by what they begin with.

@@ -23,7 +23,16 @@ var update = flag.Bool("update", false, "rewrite the expected part of testdata/*
 // "----" and the manifest with its objects, or the error.
 func TestRender(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/*.txt")
+	golden(t, "testdata/*.txt", func(t *testing.T, input string) string {
+		t.Helper()
+		return run(parse(t, input))
+	})
+}
+
+// golden compares what get makes of each file's input, up to "----", with the rest of the file.
+func golden(t *testing.T, pattern string, get func(t *testing.T, input string) string) {
+	t.Helper()
+	cases, err := filepath.Glob(pattern)
 	if err != nil || len(cases) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
@@ -35,7 +44,7 @@ func TestRender(t *testing.T) {
 				t.Fatal(err)
 			}
 			input, want, _ := strings.Cut(string(content), "\n----\n")
-			got := run(parse(t, input))
+			got := get(t, input)
 			if got == want {
 				return
 			}
