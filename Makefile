@@ -30,7 +30,7 @@ build: ## Build serin, serin-worker and the embedded stack into build/bin
 	go -C deploy/local build -o "$(CURDIR)"/$(BIN)/serin-local .
 
 cluster: ## Run a Kubernetes cluster on this machine, for people; Ctrl-C ends it
-	@echo "cluster: building the control plane (about 5 min the first time)"
+	@echo "cluster: building the control plane (about 6 min the first time)"
 	@mkdir -p $(BIN) && sh test/cluster/build.sh "$(CURDIR)"/$(BIN)/cluster
 	@$(BIN)/cluster up --kubeconfig "$(CURDIR)"/build/kubeconfig
 
@@ -55,7 +55,7 @@ test: ## Run every test
 	@echo "test: root module, with the race detector (about 3 min on an empty cache)"
 	@race=-race; command -v "$$(go env CC)" >/dev/null || { race=; echo "test: no C compiler, so without the race detector"; }; \
 		echo go test $$race -shuffle=on ./...; go test $$race -shuffle=on ./...
-	@echo "test: building the Kubernetes control plane (about 5 min on an empty cache)"
+	@echo "test: building the Kubernetes control plane (about 6 min on an empty cache)"
 	@mkdir -p $(BIN) && sh test/cluster/build.sh "$(CURDIR)"/$(BIN)/cluster && rm -f build/traffic.json
 	@for m in $(HEAVY); do echo "test: $$m (about 5 min, and as long to build on an empty cache)"; \
 		go -C $$m test -timeout=30m -shuffle=on ./...; done

@@ -45,6 +45,8 @@ func TestTable(t *testing.T) {
 		{Name: "b.time_ms", Value: 100, Unit: "ms", N: 24, target: target{limit: 100}},
 		{Name: "c.events", Value: 120, Unit: "events", N: 8, target: target{limit: 120, inclusive: true, count: true}},
 		{Name: "d.events", Value: 121, Unit: "events", N: 8, target: target{limit: 120, inclusive: true, count: true}},
+		{Name: "e.requests", Value: 10, Unit: "requests", N: 3, target: target{limit: 10, least: true}},
+		{Name: "f.requests", Value: 9, Unit: "requests", N: 3, target: target{limit: 10, least: true}},
 	}
 	var out bytes.Buffer
 	if err := printTable(&out, rows); err != nil {
@@ -56,6 +58,8 @@ func TestTable(t *testing.T) {
 		"b.time_ms 100 ms 24 under 100 MISSED",
 		"c.events 120 events 8 at most 120 holds",
 		"d.events 121 events 8 at most 120 MISSED",
+		"e.requests 10 requests 3 at least 10 holds",
+		"f.requests 9 requests 3 at least 10 MISSED",
 	}
 	for i, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
 		if got := strings.Join(strings.Fields(line), " "); got != want[i] {

@@ -1,29 +1,29 @@
 package traffic_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
 )
 
-// account makes a service account that has exactly the rights of a file of
+// account makes a service account that has exactly the rights of some files of
 // deploy/kubernetes/rbac in the scene's namespace, and returns a kubeconfig with its token.
-func (s *scene) account(role string) string {
+func (s *scene) account(files string) string {
 	s.T.Helper()
 	const name = "serin-worker"
 	client := s.cluster.Client
 	_, err := client.CoreV1().ServiceAccounts(s.namespace).Create(s.Ctx,
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
 	s.must(err)
-	for _, r := range s.roles(role) {
+	for _, r := range s.roles(files) {
 		_, err = client.RbacV1().Roles(s.namespace).Create(s.Ctx, &r, metav1.CreateOptions{})
 		s.must(err)
 		_, err = client.RbacV1().RoleBindings(s.namespace).Create(s.Ctx, &rbacv1.RoleBinding{
@@ -38,24 +38,20 @@ func (s *scene) account(role string) string {
 	return s.writeKubeconfig(token.Status.Token)
 }
 
-// roles reads a file of roles, which names no namespace.
-func (s *scene) roles(file string) []rbacv1.Role {
+// roles reads files of roles, which name no namespace.
+func (s *scene) roles(files string) (out []rbacv1.Role) {
 	s.T.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "deploy", "kubernetes", "rbac", file+".yaml"))
-	s.must(err)
-	defer f.Close()
-	var out []rbacv1.Role
-	for d := yaml.NewYAMLOrJSONDecoder(f, 4096); ; {
-		var r rbacv1.Role
-		if d.Decode(&r) != nil {
-			break
-		}
-		if r.Kind == "Role" {
+	for _, file := range strings.Fields(files) {
+		content, err := os.ReadFile(filepath.Join("..", "..", "deploy", "kubernetes", "rbac", file+".yaml"))
+		s.must(err)
+		for _, document := range strings.Split(string(content), "\n---\n") {
+			var r rbacv1.Role
+			s.must(yaml.UnmarshalStrict([]byte(document), &r))
+			if r.Kind != "Role" || len(r.Rules) == 0 {
+				s.T.Fatalf("%s has %q %q with %d rules, want roles only", file, r.Kind, r.Name, len(r.Rules))
+			}
 			out = append(out, r)
 		}
-	}
-	if len(out) == 0 {
-		s.T.Fatal(fmt.Errorf("%s has no role", file))
 	}
 	return out
 }

@@ -33,7 +33,7 @@ data: {COLOR: green}
 apiVersion: v1
 kind: Secret
 metadata: {name: shop-secret}
-stringData: {PASSWORD: secret}
+stringData: {PASSWORD: hunter2-kept-out}
 ---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -81,9 +81,27 @@ func TestRequestBudget(t *testing.T) {
 			if len(own) == 0 {
 				t.Error("nothing was counted")
 			}
+			sc.discreet("hunter2-kept-out", "containers:", `"containers"`, "PASSWORD")
 		})
 	}
 	s.report.writeCounts(t)
+}
+
+// discreet wants none of the texts in any history of the pipeline.
+func (s *scene) discreet(never ...string) {
+	s.T.Helper()
+	all, err := s.World.Everything(s.Ctx, s.Pipeline)
+	s.must(err)
+	if len(all) < 6 { // config, lane, two releases and two rollouts
+		s.T.Errorf("only %d histories were read", len(all))
+	}
+	for id, text := range all {
+		for _, n := range never {
+			if strings.Contains(text, n) {
+				s.T.Errorf("the history of %s contains %q", id, n)
+			}
+		}
+	}
 }
 
 // automatic is a canary by an HTTPRoute that nobody has to advance.

@@ -109,20 +109,8 @@ spec:
     - backendRefs: [{name: shop, port: 80}]
 `
 
-// otherPlace is what the platform team has made of the routes' namespace, and the right to see it.
-const otherPlace = `apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: grants, namespace: m-routes}
-rules:
-  - {apiGroups: [gateway.networking.k8s.io], resources: [referencegrants], verbs: [get, list, watch]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: grants, namespace: m-routes}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: grants}
-subjects: [{kind: ServiceAccount, name: serin-worker, namespace: m-routes}]
----
-apiVersion: gateway.networking.k8s.io/v1beta1
+// otherPlace is what the platform team has made of the routes' namespace.
+const otherPlace = `apiVersion: gateway.networking.k8s.io/v1beta1
 kind: ReferenceGrant
 metadata: {name: edge, namespace: m-routes}
 spec:
@@ -145,7 +133,7 @@ func manyRoutes(t *testing.T, s site) {
                 deployment: shop`
 	sc := s.make(t, "m-routes", options{
 		canary: byPhases(runtime, "phaseId: canary-25, percentage: 25", `phaseId: canary-50, percentage: 50, match: [{headers: [{name: x-canary, value: "yes"}]}]`),
-		setup:  otherPlace + place("m-routes-edge"),
+		setup:  otherPlace + place("m-routes-edge"), role: "gateway grants",
 		files: func(version string) map[string]string {
 			return map[string]string{"app.yaml": app(version), "routes.yaml": otherRoutes}
 		},

@@ -54,7 +54,7 @@ type scene struct {
 // options are how a scene differs from a canary by an HTTPRoute.
 type options struct {
 	canary string // below canary:
-	role   string // the file in deploy/kubernetes/rbac; "" is gateway
+	role   string // the files in deploy/kubernetes/rbac, with spaces between; "" is gateway
 	queue  string // of the target; "" is the default
 	host   string // of the requests; "" is NAMESPACE.test
 	setup  string // is there before v1

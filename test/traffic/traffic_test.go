@@ -198,6 +198,12 @@ func cutback(t *testing.T, s site) {
 	sc.Until(v2, drive.In(rollout.StateSucceeded))
 	sc.end()
 	sc.waitGone()
+	const phases, perPhase, perJob, perTimer = 4, 12, 6, 5
+	_, within, _, err := sc.World.PhaseEvents(sc.Ctx, rollout.RolloutID(sc.Pipeline, v2))
+	sc.must(err)
+	if budget := phases * (perPhase + perJob + perTimer); within > budget {
+		t.Errorf("%d events in %d phases, the budget is %d", within, phases, budget)
+	}
 }
 
 func scaledDown(t *testing.T, s site) {

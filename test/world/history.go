@@ -25,6 +25,35 @@ func (w *World) History(ctx context.Context, workflowID string) ([]*historypb.Hi
 	return out, nil
 }
 
+// PhaseEvents returns how many events a rollout's history has before its first phase, up to
+// the completion of Settle, in its phases, up to that of the last Deploy or Remove, and after.
+func (w *World) PhaseEvents(ctx context.Context, workflowID string) (before, within, after int, err error) {
+	events, err := w.History(ctx, workflowID)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	names := map[int64]string{}
+	last := 0
+	for i, e := range events {
+		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+			names[e.GetEventId()] = a.GetActivityType().GetName()
+		}
+		if e.GetEventType() != enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED {
+			continue
+		}
+		switch names[e.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()] {
+		case "Settle":
+			before = i + 1
+		case "Deploy", "Remove":
+			last = i + 1
+		}
+	}
+	if before == 0 || last == 0 {
+		return 0, 0, 0, fmt.Errorf("history of %s: no Settle or no Deploy in %d events", workflowID, len(events))
+	}
+	return before, last - before, len(events) - last, nil
+}
+
 // Everything returns the histories of all workflows that belong to a pipeline, and of
 // Config, as text by workflow id. Payloads are decoded, so that it can be searched.
 func (w *World) Everything(ctx context.Context, pipeline string) (map[string]string, error) {
