@@ -24,7 +24,7 @@ func (s site) openCopies(t *testing.T, namespace string) *scene {
 	sc := s.make(t, namespace, options{files: func(version string) map[string]string {
 		files := withCopies(manifestFiles(namespace, version))
 		color := colors()[version]
-		files["more.yaml"] = strings.NewReplacer("COLOR: green", "COLOR: "+color, "PASSWORD: secret", "PASSWORD: "+color+"-secret").Replace(files["more.yaml"])
+		files["more.yaml"] = strings.NewReplacer("COLOR: green", "COLOR: "+color, "PASSWORD: hunter2-kept-out", "PASSWORD: "+color+"-secret").Replace(files["more.yaml"])
 		return files
 	}})
 	sc.begin("/")
