@@ -1,6 +1,10 @@
 package activities
 
-import "github.com/serin-dev/serin/rollout"
+import (
+	"time"
+
+	"github.com/serin-dev/serin/rollout"
+)
 
 // Names of the activities that activities/release implements. Workflows cannot
 // import that package: it would bring render, and with it kustomize.
@@ -8,6 +12,10 @@ const (
 	ReadConfiguration = "ReadConfiguration" // ReadRequest -> ReadResult
 	PlanRelease       = "PlanRelease"       // rollout.CreateRequest -> PlanResult
 	Permit            = "Permit"            // PermitRequest -> PermitResult; a local activity
+	Automations       = "Automations"       // AutomationsRequest -> AutomationsResult; a local activity
+	LoadPlan          = "LoadPlan"          // LoadPlanRequest -> LoadPlanResult; a local activity
+	Abandon           = "Abandon"           // rollout.Abandon -> nothing
+	SetSuspended      = "SetSuspended"      // SuspendRequest -> ReadResult
 )
 
 // ReadRequest asks to merge the YAML stored under Documents into Index.
@@ -28,18 +36,71 @@ type PlanResult struct {
 	Stages   []rollout.StagePlan `json:"stages"`
 }
 
-// PermitRequest asks whether a command may be carried out now.
+// PermitRequest asks whether a command may be carried out now: one of a Rollout, of a Lane, or
+// "create", the first rollout of a release.
 type PermitRequest struct {
 	Pipeline string `json:"pipeline"`
 	Target   string `json:"target"`
+	Parent   string `json:"parent,omitempty"` // the multi-target that Target is a child of
 	Release  string `json:"release,omitempty"`
 	Command  string `json:"command"` // "advance"
 	Actor    string `json:"actor,omitempty"`
+
+	Automation string   `json:"automation,omitempty"`           // the automation that acts, "shop/promote"; "" is a person
+	Override   []string `json:"overrideDeployPolicy,omitempty"` // deploy policies that do not hold
 }
+
+// PermitCreate is the Command of a release's first rollout.
+const PermitCreate = "create"
 
 // PermitResult is the answer. Refused is "" when the command is permitted.
 type PermitResult struct {
-	Refused string `json:"refused,omitempty"`
+	Refused    string    `json:"refused,omitempty"`
+	Until      time.Time `json:"until,omitzero"`       // refused by deploy policies only: when all of their windows are over; zero: never, or for another reason
+	Overridden []string  `json:"overridden,omitempty"` // policies that would have refused it: "freeze/rule"
+	Logged     []string  `json:"logged,omitempty"`     // suspended policies that would have refused it
+}
+
+// What an automation's rule is asked about.
+const (
+	TriggerAdvance = "advance" // a phase is done, and the next one waits
+	TriggerPromote = "promote" // a rollout SUCCEEDED: rules with a wait, and timed ones
+	TriggerRepair  = "repair"  // a job has FAILED
+)
+
+// AutomationsRequest asks which rules apply now, of automations that are not suspended.
+type AutomationsRequest struct {
+	Pipeline string          `json:"pipeline"`
+	Target   string          `json:"target"`
+	Parent   string          `json:"parent,omitempty"` // the multi-target that Target is a child of
+	Trigger  string          `json:"trigger"`
+	Phase    string          `json:"phase,omitempty"` // advance: the phase that is done; repair: that failed
+	Job      rollout.JobKind `json:"job,omitempty"`   // repair
+}
+
+// AutomationsResult is the answer, sorted by automation and id.
+type AutomationsResult struct {
+	Rules []rollout.Rule `json:"rules,omitempty"`
+}
+
+// LoadPlanRequest asks for a plan of a release that was planned before. Child is a child of the
+// multi-target Target, or "" for Target's own.
+type LoadPlanRequest struct {
+	Document string `json:"document"`
+	Target   string `json:"target"`
+	Child    string `json:"child,omitempty"`
+}
+
+// LoadPlanResult is the plan.
+type LoadPlanResult struct {
+	Plan      rollout.Plan `json:"plan"`
+	Abandoned bool         `json:"abandoned,omitempty"` // the release was abandoned
+}
+
+// SuspendRequest asks to change one document of Index.
+type SuspendRequest struct {
+	Suspend rollout.Suspend `json:"suspend"`
+	Index   rollout.Index   `json:"index"`
 }
 
 // EnqueueRequest asks to signal a lane, started where it does not run.

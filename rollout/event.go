@@ -31,7 +31,18 @@ const (
 	EventRestoreFailed EventKind = "restoreFailed" // Note: why traffic could not be put back
 	EventCancelling    EventKind = "cancelling"    // Actor, Reason; Note: "restore" with --restore
 	EventRefused       EventKind = "refused"       // Actor; Note: the command and why
-	EventEnded         EventKind = "ended"         // State: SUCCEEDED, CANCELLED or FAILED
+	EventEnded         EventKind = "ended"         // State: SUCCEEDED, CANCELLED, FAILED or APPROVAL_REJECTED
+
+	EventApproved   EventKind = "approved"   // Actor, Reason; Note: "1 of 2"
+	EventRejected   EventKind = "rejected"   // Actor, Reason; Note: that it has expired
+	EventPaused     EventKind = "paused"     // Actor, Reason
+	EventOverridden EventKind = "overridden" // Actor, Reason; Note: the command, and the deploy policies that it overrides
+	EventPolicy     EventKind = "policy"     // Note: the suspended deploy policies that would have refused a command
+	EventRepair     EventKind = "repair"     // Repair; Note: why it was aborted or has failed
+	EventAutomation EventKind = "automation" // Actor: the rule; Note: what it does not do, and why
+	EventRolledBack EventKind = "rolledBack" // Note: the rollout that rolls this one back
+	EventChild      EventKind = "child"      // Child
+	EventHalted     EventKind = "halted"     // a controller: Note: which children have failed
 )
 
 // Event is one thing that happened to a rollout. Seq counts from 1 without gaps.
@@ -53,6 +64,9 @@ type Event struct {
 	Actor    string    `json:"actor,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
 	Note     string    `json:"note,omitempty"`
+
+	Repair *RepairStatus `json:"repair,omitempty"`
+	Child  *ChildStatus  `json:"child,omitempty"`
 }
 
 // Waiting is what a rollout waits for.

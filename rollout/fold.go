@@ -13,7 +13,11 @@ func (s *Status) Apply(e Event) {
 	if n := len(s.Events); n > maxEvents {
 		s.Events = append([]Event(nil), s.Events[n-maxEvents:]...)
 	}
-	if change := folds()[e.Kind]; change != nil {
+	change := folds()[e.Kind]
+	if change == nil {
+		change = commandFolds()[e.Kind]
+	}
+	if change != nil {
 		change(s, e)
 	}
 }
@@ -25,7 +29,7 @@ func folds() map[EventKind]func(*Status, Event) {
 		EventGranted:    (*Status).granted,
 		EventWaiting:    (*Status).wait,
 		EventAdvanced:   func(s *Status, _ Event) { s.Waiting = nil },
-		EventResumed:    func(s *Status, _ Event) { s.Waiting = nil },
+		EventResumed:    func(s *Status, _ Event) { s.Waiting, s.Paused = nil, false },
 		EventCancelling: func(s *Status, _ Event) { s.State, s.Waiting = StateCancelling, nil },
 		EventFailed: func(s *Status, e Event) { // the time of end stays until a retry is granted the lane
 			s.State, s.Waiting, s.Ended = StateFailed, nil, e.Time
@@ -205,6 +209,7 @@ func (s *Status) abortPhases(i int, now time.Time) {
 
 // revive makes the failed phase i and what was aborted because of it PENDING again.
 func (s *Status) revive(i int) {
+	s.Waiting, s.Failure = nil, ""
 	for ; i < len(s.Phases); i++ {
 		ph := &s.Phases[i]
 		if ph.State != PhaseFailed && ph.State != PhaseAborted {

@@ -5,12 +5,27 @@ import (
 	"time"
 )
 
+// BehaviorNow is the Behavior of rollouts and releases that begin now.
+const BehaviorNow = 1
+
 // Start is the input of a Rollout.
 type Start struct {
 	Rollout  string `json:"rollout"`
-	Plan     Plan   `json:"plan"`
+	Plan     Plan   `json:"plan"` // of a child: empty, it reads its plan from Document
 	Document string `json:"document"`
 	Actor    string `json:"actor,omitempty"`
+
+	// Behavior is the version of the decisions that the rollout was begun with; histories of
+	// an older one replay by it. 0 knows no automations.
+	Behavior      int    `json:"behavior,omitempty"`
+	StartingPhase string `json:"startingPhase,omitempty"` // earlier phases are SKIPPED; "" is the first
+	RollbackOf    string `json:"rollbackOf,omitempty"`    // the rollout that this one rolls back
+	Reason        string `json:"reason,omitempty"`
+
+	// Of a child only: its controller's rollout, its target, and the grant that begins it.
+	Controller string `json:"controller,omitempty"`
+	Target     string `json:"target,omitempty"`
+	Grant      *Grant `json:"grant,omitempty"`
 }
 
 // Enqueue asks a lane for a rollout. It is repeated until the lane has it, and
@@ -20,12 +35,17 @@ type Enqueue struct {
 	Plan     Plan   `json:"plan"`
 	Document string `json:"document"` // the release's document in the artifact store
 	Actor    string `json:"actor,omitempty"`
+
+	Automation    string `json:"automation,omitempty"` // the rule that promotes: "shop/promote/rule"
+	StartingPhase string `json:"startingPhase,omitempty"`
 }
 
-// Acquire asks for the lane again: a retry, an ignore or a restore of a FAILED rollout.
+// Acquire asks for the lane: a rollout that was approved at the tail of the queue, or a retry,
+// an ignore or a restore of a FAILED rollout at its head.
 type Acquire struct {
 	Rollout string `json:"rollout"`
 	Seq     int    `json:"seq"`
+	Tail    bool   `json:"tail,omitempty"`
 }
 
 // Grant gives a rollout the lane, with what the lane has recorded.
@@ -47,6 +67,16 @@ type Report struct {
 	Rollout string `json:"rollout"`
 	Seq     int    `json:"seq"`
 	Record  Record `json:"record"`
+
+	// Of a child, to its controller, and also at the end of each phase.
+	Child    *ChildStatus `json:"child,omitempty"`
+	ByItself bool         `json:"byItself,omitempty"` // its phases are skipped, and stable begins although nobody advances it
+}
+
+// RolledBack tells a rollout which one rolls it back.
+type RolledBack struct {
+	Seq int    `json:"seq"`
+	By  string `json:"by"`
 }
 
 // Follow tells a release where its rollout stands.
@@ -55,6 +85,8 @@ type Follow struct {
 	Target  string `json:"target"`
 	Rollout string `json:"rollout"`
 	State   State  `json:"state"`
+
+	Superseded string `json:"superseded,omitempty"` // Rollout's release is not current on Target any more; this one is
 }
 
 // Record is what a lane keeps of one rollout, for as long as it may be needed to
@@ -82,6 +114,19 @@ type Record struct {
 	Enqueued int  `json:"enqueued"`         // sequence number of the release's message
 	Heard    int  `json:"heard,omitempty"`  // highest sequence number heard from the rollout
 	Closed   bool `json:"closed,omitempty"` // FAILED and told that a newer one has started
+
+	Request       string    `json:"request,omitempty"`    // of the Create that asked for it
+	Automation    string    `json:"automation,omitempty"` // the rule that made it
+	Reason        string    `json:"reason,omitempty"`
+	StartingPhase string    `json:"startingPhase,omitempty"`
+	RollbackOf    string    `json:"rollbackOf,omitempty"`
+	RolledBackBy  string    `json:"rolledBackBy,omitempty"`
+	Head          bool      `json:"head,omitempty"`   // queues at the head: a rollback
+	Started       time.Time `json:"started,omitzero"` // when it had the lane first
+
+	// Children are the records of a controller's children by target. Only the records of
+	// Succeeded and Last have them.
+	Children map[string]Record `json:"children,omitempty"`
 }
 
 // Moved reports whether the rollout may have moved any traffic: it settled, or its
@@ -104,6 +149,8 @@ type LaneStatus struct {
 	Records   []Record `json:"records,omitempty"`   // the last 20 and every open one, newest first
 
 	Sent int `json:"sent"` // sequence number of the last message sent
+
+	Rejected []Record `json:"rejected,omitempty"` // releases that a person rolled back: not offered again until a newer release is made
 }
 
 // Stable returns the newest rollout that SUCCEEDED, or nil.

@@ -36,6 +36,9 @@ type Plan struct {
 
 	Kubernetes *Kubernetes `json:"kubernetes,omitempty"` // on a cluster; of CloudRun and this exactly one is set
 	Warnings   []string    `json:"warnings,omitempty"`   // what a person should know before it starts, a line each
+
+	Approval *Approval `json:"approval,omitempty"` // nil: needs none
+	Parallel *Parallel `json:"parallel,omitempty"` // nil: one target; otherwise neither CloudRun nor Kubernetes is set
 }
 
 // Phase returns the phase with the given id and its index, or index -1.
@@ -110,6 +113,12 @@ const (
 	JobVerify     JobKind = "verify"
 	JobAnalysis   JobKind = "analysis"
 	JobPostdeploy JobKind = "postdeploy"
+)
+
+// The kinds of jobs of a controller rollout, one for each child and phase.
+const (
+	JobCreateChild  JobKind = "createChildRollout" // in the first phase
+	JobAdvanceChild JobKind = "advanceChildRollout"
 )
 
 // Job is one job of a phase.

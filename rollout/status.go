@@ -32,6 +32,15 @@ type Status struct {
 	Restored       bool   `json:"restored,omitempty"`
 	Failure        string `json:"failure,omitempty"`
 
+	Approval      ApprovalStatus `json:"approval"`
+	StartingPhase string         `json:"startingPhase,omitempty"`
+	RollbackOf    string         `json:"rollbackOfRollout,omitempty"`
+	RolledBackBy  []string       `json:"rolledBackByRollouts,omitempty"`
+	Repair        *RepairStatus  `json:"repair,omitempty"` // the latest
+	Paused        bool           `json:"paused,omitempty"` // nothing begins until somebody resumes it
+	Controller    string         `json:"controllerRollout,omitempty"`
+	Children      []ChildStatus  `json:"children,omitempty"` // of a controller, in the order of its plan
+
 	Created time.Time `json:"created,omitzero"`
 	Started time.Time `json:"started,omitzero"` // when the lane was granted first
 	Ended   time.Time `json:"ended,omitzero"`
@@ -55,6 +64,7 @@ type PhaseStatus struct {
 // JobStatus is what is known of one job; Run is its latest job run.
 type JobStatus struct {
 	ID      JobKind   `json:"id"`
+	Child   string    `json:"child,omitempty"` // the child target that a controller's job is for
 	State   JobState  `json:"state"`
 	Skip    string    `json:"skipMessage,omitempty"`
 	Run     *JobRun   `json:"jobRun,omitempty"`
@@ -73,9 +83,15 @@ type JobRun struct {
 func NewStatus(id string, p Plan) Status {
 	s := Status{
 		Rollout: id, Pipeline: p.Pipeline, Release: p.Release, Digest: p.Digest, Target: p.Target.Name,
-		State: StatePending,
+		State: StatePending, Approval: ApprovalStatus{State: ApprovalNotNeeded},
 	}
-	for _, ph := range p.Phases {
+	if p.Approval != nil {
+		s.State, s.Approval = StatePendingApproval, ApprovalStatus{State: ApprovalNeeded, Needs: max(1, p.Approval.MinApprovals)}
+	}
+	if p.Parallel != nil {
+		s.Children = p.Parallel.statuses()
+	}
+	for i, ph := range p.Phases {
 		ps := PhaseStatus{ID: ph.ID, Weight: ph.Weight, Custom: ph.Custom, State: PhasePending}
 		for _, j := range ph.Jobs {
 			js := JobStatus{ID: j.ID, State: JobPending}
@@ -83,6 +99,9 @@ func NewStatus(id string, p Plan) Status {
 				js.State = JobDisabled
 			}
 			ps.Jobs = append(ps.Jobs, js)
+		}
+		if p.Parallel != nil {
+			ps.Jobs = p.Parallel.jobs(i)
 		}
 		s.Phases = append(s.Phases, ps)
 	}
@@ -138,6 +157,9 @@ func (s *Status) FailedJob() (phase string, job JobKind, ok bool) {
 // Clone returns a copy that shares nothing that Apply writes to.
 func (s Status) Clone() Status {
 	s.Events = slices.Clone(s.Events)
+	s.Children = slices.Clone(s.Children)
+	s.Approval.Votes = slices.Clone(s.Approval.Votes)
+	s.RolledBackBy = slices.Clone(s.RolledBackBy)
 	s.Phases = slices.Clone(s.Phases)
 	for i := range s.Phases {
 		s.Phases[i].Jobs = slices.Clone(s.Phases[i].Jobs)

@@ -47,23 +47,42 @@ const (
 	QueryPlan  = "plan"
 )
 
-// Updates. Each command of a Rollout takes a Command and answers with an Ack, and
+// Updates of entities. Those of a Lane are also Signals of the same name with the same payload.
+const (
+	UpdateApply    = "apply"    // Config: ApplyRequest -> ApplyResult
+	UpdateAbandon  = "abandon"  // Config: Abandon -> nothing
+	UpdateSuspend  = "suspend"  // Config: Suspend -> ApplyResult
+	UpdatePlanned  = "planned"  // Release: CreateRequest -> ReleaseStatus, once planned
+	UpdatePromote  = "promote"  // Lane: Create -> Created
+	UpdateRollback = "rollback" // Lane: Create -> Created
+	UpdateRedeploy = "redeploy" // Lane: Create -> Created
+)
+
+// Commands of a Rollout: each is an Update that takes a Command and answers with an Ack, and
 // is also a Signal of the same name with the same payload.
 const (
-	UpdateApply      = "apply"   // Config: ApplyRequest -> ApplyResult
-	UpdatePlanned    = "planned" // Release: CreateRequest -> ReleaseStatus, once planned
+	CommandApprove   = "approve"
+	CommandReject    = "reject"
 	CommandAdvance   = "advance"
 	CommandCancel    = "cancel"
+	CommandPause     = "pause"
 	CommandResume    = "resume"
 	CommandRetryJob  = "retryJob"
 	CommandIgnoreJob = "ignoreJob"
 	CommandTerminate = "terminateJobRun"
-	SignalEnqueue    = "enqueue" // Release -> Lane: Enqueue
-	SignalAcquire    = "acquire" // Rollout -> Lane: Acquire
-	SignalReport     = "report"  // Rollout -> Lane: Report
-	SignalGrant      = "grant"   // Lane -> Rollout: Grant
-	SignalClose      = "close"   // Lane -> Rollout: Close
-	SignalFollow     = "follow"  // Lane -> Release: Follow
+)
+
+// Signals between workflows. A controller is the lane of its children.
+const (
+	SignalEnqueue    = "enqueue"    // Release -> Lane: Enqueue
+	SignalAcquire    = "acquire"    // Rollout -> Lane: Acquire
+	SignalReport     = "report"     // Rollout -> Lane: Report
+	SignalGrant      = "grant"      // Lane -> Rollout: Grant
+	SignalClose      = "close"      // Lane -> Rollout: Close
+	SignalRolledBack = "rolledBack" // Lane -> Rollout: RolledBack
+	SignalDirect     = "direct"     // controller -> child: Direction
+	SignalFollow     = "follow"     // Lane -> Release: Follow
+	SignalAbandoned  = "abandoned"  // Config -> Release: Abandon
 )
 
 // Names of the search attributes, all of type Keyword.
@@ -80,11 +99,13 @@ const (
 type Command struct {
 	Phase   string  `json:"phase,omitempty"`   // advance, retryJob, ignoreJob, terminateJobRun: mandatory
 	Job     JobKind `json:"job,omitempty"`     // retryJob, ignoreJob, terminateJobRun: mandatory
-	Digest  string  `json:"digest,omitempty"`  // when given, must be the plan's
+	Digest  string  `json:"digest,omitempty"`  // when given, must be the plan's, or begin it with at least 12 hexadecimal digits; approve: mandatory
 	Restore bool    `json:"restore,omitempty"` // cancel: put traffic back to the baseline
 	Accept  bool    `json:"accept,omitempty"`  // resume: what is observed is the new baseline
-	Actor   string  `json:"actor,omitempty"`
-	Reason  string  `json:"reason,omitempty"`
+	Actor   string  `json:"actor,omitempty"`   // approve, reject: mandatory
+	Reason  string  `json:"reason,omitempty"`  // mandatory with Override
+
+	Override []string `json:"overrideDeployPolicy,omitempty"` // names of deploy policies that do not hold for this command
 }
 
 // Ack is the answer to an accepted command.
@@ -159,6 +180,9 @@ func Digest(content []byte) string {
 type StagePlan struct {
 	Target string `json:"target"`
 	Plan   Plan   `json:"plan"`
+	// Children are the plans of a controller's children, in its order. They are in the release's
+	// document and nowhere else.
+	Children []Plan `json:"children,omitempty"`
 }
 
 // ReleaseStatus is what is known of a release.
@@ -174,12 +198,17 @@ type ReleaseStatus struct {
 	Stages      []StageStatus `json:"stages,omitempty"`
 	Created     time.Time     `json:"created,omitzero"`
 	Ended       time.Time     `json:"ended,omitzero"`
+
+	Abandoned bool      `json:"abandoned,omitempty"`
+	Waiting   []Waiting `json:"waiting,omitempty"` // automations that promote it, and what they wait for
+	Notes     []string  `json:"notes,omitempty"`   // the newest 20: such as a first rollout that a deploy policy forbade
 }
 
 // StageStatus is how far a release has come on one stage. Rollout is "" until
 // the lane has numbered it.
 type StageStatus struct {
-	Target  string `json:"target"`
-	Rollout string `json:"rollout,omitempty"`
-	State   State  `json:"state,omitempty"`
+	Target     string `json:"target"`
+	Rollout    string `json:"rollout,omitempty"`
+	State      State  `json:"state,omitempty"`
+	Superseded string `json:"superseded,omitempty"` // the release that succeeded here since; "" while this one is current, or has not been
 }
