@@ -74,5 +74,22 @@ func (e *Entities) Holder(ctx context.Context, r HolderRequest) (HolderResult, e
 		return HolderResult{}, err
 	}
 	s.Events = nil
-	return HolderResult{Status: &s}, nil
+	return e.withChildren(ctx, r.Pipeline, HolderResult{Status: &s})
+}
+
+// withChildren adds what a controller's children say. One that runs is the answer.
+func (e *Entities) withChildren(ctx context.Context, pipeline string, res HolderResult) (HolderResult, error) {
+	for _, child := range res.Status.Children {
+		if child.Rollout == "" { // it was never created
+			continue
+		}
+		k, err := e.Holder(ctx, HolderRequest{Pipeline: pipeline, Rollout: child.Rollout})
+		if err != nil || k.Running {
+			return k, err
+		}
+		if k.Status != nil {
+			res.Children = append(res.Children, *k.Status)
+		}
+	}
+	return res, nil
 }

@@ -53,6 +53,9 @@ type PermitRequest struct {
 // PermitCreate is the Command of a release's first rollout.
 const PermitCreate = "create"
 
+// PermitPlan is the Automation of what the plan itself does without a person.
+const PermitPlan = "plan"
+
 // PermitResult is the answer. Refused is "" when the command is permitted.
 type PermitResult struct {
 	Refused    string    `json:"refused,omitempty"`
@@ -121,6 +124,9 @@ type HolderRequest struct {
 type HolderResult struct {
 	Running bool            `json:"running"`
 	Status  *rollout.Status `json:"status,omitempty"`
+	// Children are a controller's child rollouts, in its order, as far as they can tell. While one of
+	// them runs, the controller counts as running: it may still write.
+	Children []rollout.Status `json:"children,omitempty"`
 }
 
 // StepRequest asks for one step at a target. Last is what the rollout's last write

@@ -24,6 +24,7 @@ type Streams struct {
 	Out, Err io.Writer
 	Env      func(name string) string // os.Getenv
 	Terminal bool                     // Out is a terminal: colors, and one screen for rollout watch
+	Asks     bool                     // In and Err are a terminal: somebody can answer a question
 }
 
 // Standard returns the streams of this process.
@@ -31,6 +32,7 @@ func Standard() Streams {
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.Getenv,
 		Terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		Asks:     term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 	}
 }
 
@@ -81,7 +83,8 @@ func (a *app) program() *cli.App {
 		Reader: a.In, Writer: a.Out, ErrWriter: a.Err,
 		HideHelp: true, Flags: []cli.Flag{helpFlag()}, HideVersion: true, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
-			a.apply(), a.lint(), a.plan(), a.release(), a.rollout(), a.completion(), a.version(),
+			a.apply(), a.lint(), a.plan(), a.release(), a.rollout(), a.target(),
+			a.pipeline(), a.automation(), a.policy(), a.completion(), a.version(),
 		},
 		// Without it the library would exit by itself.
 		ExitErrHandler: func(*cli.Context, error) {},
@@ -98,8 +101,10 @@ func (a *app) program() *cli.App {
 
 func (a *app) release() *cli.Command {
 	return group(&cli.Command{
-		Name: "release", Usage: "make and read releases",
-		Subcommands: []*cli.Command{a.releaseCreate(), a.releaseList(), a.releaseDescribe()},
+		Name: "release", Usage: "make, read, promote and abandon releases",
+		Subcommands: []*cli.Command{
+			a.releaseCreate(), a.releaseList(), a.releaseDescribe(), a.releasePromote(), a.releaseAbandon(),
+		},
 	})
 }
 
@@ -108,8 +113,8 @@ func (a *app) rollout() *cli.Command {
 		Name: "rollout", Usage: "read and command rollouts",
 		Subcommands: []*cli.Command{
 			a.rolloutList(), a.rolloutDescribe(), a.rolloutWatch(), a.rolloutWait(),
-			a.rolloutAdvance(), a.rolloutCancel(), a.rolloutResume(),
-			a.rolloutRetryJob(), a.rolloutIgnoreJob(), a.rolloutTerminate(),
+			a.rolloutApprove(), a.rolloutReject(), a.rolloutAdvance(), a.rolloutPause(), a.rolloutResume(), a.rolloutCancel(),
+			a.rolloutRetryJob(), a.rolloutIgnoreJob(), a.rolloutTerminate(), a.rolloutRollback(), a.rolloutRedeploy(),
 		},
 	})
 }

@@ -26,6 +26,7 @@ type command struct {
 	env   map[string]string
 	serin *fake
 	now   time.Time // start() when zero
+	asks  bool      // on a terminal, where in answers
 	down  error     // of dialing
 }
 
@@ -46,7 +47,7 @@ func (c command) run(t *testing.T) string {
 	var out, errs bytes.Buffer
 	a.Streams = Streams{
 		In: strings.NewReader(c.in), Out: &out, Err: &errs,
-		Env: func(name string) string { return c.env[name] },
+		Env: func(name string) string { return c.env[name] }, Asks: c.asks,
 	}
 	code := a.run(t.Context(), append([]string{"serin"}, strings.Fields(c.args)...))
 	report := fmt.Sprintf("serin %s\nexit %d\n---- stdout\n%s---- stderr\n%s", c.args, code, out.String(), errs.String())

@@ -95,8 +95,11 @@ func (e *standing) Error() string {
 	if s.Restored {
 		b.WriteString("; all traffic was put back")
 	}
-	if w := s.Waiting; w != nil {
-		fmt.Fprintf(&b, ", waits for %s: %s", w.For, w.Reason)
+	if w := waitOf(s); w != nil {
+		fmt.Fprintf(&b, ", waits for %s", w.For)
+		if w.Reason != s.Failure {
+			fmt.Fprintf(&b, ": %s", w.Reason)
+		}
 		if len(w.Commands) > 0 {
 			fmt.Fprintf(&b, " (%s)", strings.Join(w.Commands, " or "))
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -14,24 +15,78 @@ import (
 // fake is a Serin in memory: what it is given it answers, and what it is sent it
 // keeps.
 type fake struct {
-	applied  rollout.ApplyResult
-	release  rollout.ReleaseStatus
-	created  rollout.CreateRequest
-	first    string // the rollout that the lane numbers
-	list     []client.Summary
+	applied rollout.ApplyResult
+	release rollout.ReleaseStatus
+	created rollout.CreateRequest
+	first   string // the rollout that the lane numbers
+	list    []client.Summary
+
+	forbidden error // why there is no first rollout
+
 	filter   client.Filter
 	lane     rollout.LaneStatus
 	observed rollout.Observed
 	states   []client.Rollout // one after the other; a watch goes through all of them
 	silent   bool             // a watch then waits for the end of its context
 	err      error            // of every call
-	refuse   error            // of commands
-	sent     []string         // what would change something
+	index    rollout.Index
+	lanes    []rollout.LaneStatus
+	promotes client.Promotion
+	made     rollout.Created
+	store    *memory
+	refuse   error    // of commands
+	sent     []string // what would change something
 }
 
 func (f *fake) Apply(_ context.Context, yaml []byte, actor string) (rollout.ApplyResult, error) {
 	f.sent = append(f.sent, fmt.Sprintf("apply by %s\n%s", actor, yaml))
 	return f.applied, f.err
+}
+
+func (f *fake) Index(context.Context) (rollout.Index, error) { return f.index, f.err }
+
+func (f *fake) Suspend(_ context.Context, s rollout.Suspend) (rollout.ApplyResult, error) {
+	f.sent = append(f.sent, fmt.Sprintf("suspend %+v", s))
+	return f.applied, cmp.Or(f.refuse, f.err)
+}
+
+func (f *fake) Abandon(_ context.Context, a rollout.Abandon) error {
+	f.sent = append(f.sent, fmt.Sprintf("abandon %+v", a))
+	return cmp.Or(f.refuse, f.err)
+}
+
+func (f *fake) Destination(context.Context, string, string, string) (client.Promotion, error) {
+	return f.promotes, f.err
+}
+
+func (f *fake) Promote(_ context.Context, pipeline, target string, r rollout.Create) (rollout.Created, error) {
+	return f.request("promote", pipeline, target, r)
+}
+
+func (f *fake) Rollback(_ context.Context, pipeline, target string, r rollout.Create) (rollout.Created, error) {
+	return f.request("rollback", pipeline, target, r)
+}
+
+func (f *fake) Redeploy(_ context.Context, pipeline, target string, r rollout.Create) (rollout.Created, error) {
+	return f.request("redeploy", pipeline, target, r)
+}
+
+func (f *fake) request(name, pipeline, target string, r rollout.Create) (rollout.Created, error) {
+	f.sent = append(f.sent, fmt.Sprintf("%s on %s of %s: %+v", name, target, pipeline, r))
+	made := f.made
+	if r.DryRun {
+		made.Rollout = ""
+	}
+	return made, cmp.Or(f.refuse, f.err)
+}
+
+func (f *fake) Lanes(_ context.Context, filter client.Filter) ([]client.Summary, error) {
+	f.filter = filter
+	out := make([]client.Summary, len(f.lanes))
+	for i, l := range f.lanes {
+		out[i] = client.Summary{Pipeline: l.Pipeline, Target: l.Target}
+	}
+	return out, f.err
 }
 
 func (f *fake) CreateRelease(_ context.Context, r rollout.CreateRequest) (rollout.ReleaseStatus, error) {
@@ -42,8 +97,12 @@ func (f *fake) CreateRelease(_ context.Context, r rollout.CreateRequest) (rollou
 	return s, f.err
 }
 
-func (f *fake) Release(context.Context, string, string) (rollout.ReleaseStatus, error) {
-	return f.release, f.err
+func (f *fake) Release(_ context.Context, _, release string) (rollout.ReleaseStatus, error) {
+	s := f.release
+	if f.created.Release == release {
+		s.Release, s.Digest = release, "sha256:request"
+	}
+	return s, f.err
 }
 
 func (f *fake) Releases(_ context.Context, filter client.Filter) ([]client.Summary, error) {
@@ -52,6 +111,9 @@ func (f *fake) Releases(_ context.Context, filter client.Filter) ([]client.Summa
 }
 
 func (f *fake) WaitRollout(ctx context.Context, _, _, _ string) (string, error) {
+	if f.forbidden != nil {
+		return "", f.forbidden
+	}
 	if f.first == "" {
 		return "", &rollout.Error{Op: "wait", Kind: rollout.Expired, Err: context.DeadlineExceeded}
 	}
@@ -101,19 +163,39 @@ func (f *fake) Observe(context.Context, rollout.Plan) (rollout.Observed, error) 
 	return f.observed, f.err
 }
 
-func (f *fake) Lane(context.Context, string, string) (rollout.LaneStatus, error) {
+func (f *fake) Lane(_ context.Context, pipeline, target string) (rollout.LaneStatus, error) {
+	for _, l := range f.lanes {
+		if l.Pipeline == pipeline && l.Target == target {
+			return l, f.err
+		}
+	}
 	if f.lane.Pipeline == "" {
 		return f.lane, &rollout.Error{Op: "read lane", On: "shop on prod", Kind: rollout.NotFound}
 	}
 	return f.lane, nil
 }
 
-// memory is an artifact store that forgets.
-type memory struct{ puts int }
+// memory is an artifact store that forgets what is put into it, and knows what it was made with.
+type memory struct {
+	puts int
+	has  map[string]string // by digest or name
+}
 
 func (m *memory) Put(_ context.Context, content []byte) (string, error) {
 	m.puts++
 	return fmt.Sprintf("sha256:%d-bytes", len(content)), nil
+}
+
+func (m *memory) Get(ctx context.Context, digest string) ([]byte, error) {
+	return m.GetNamed(ctx, digest)
+}
+
+func (m *memory) GetNamed(_ context.Context, name string) ([]byte, error) {
+	content, ok := m.has[name]
+	if !ok {
+		return nil, &rollout.Error{Op: "artifact: get", On: name, Kind: rollout.NotFound, Err: errors.New("it is not in the store")}
+	}
+	return []byte(content), nil
 }
 
 func (m *memory) Close() error { return nil }
@@ -255,8 +337,8 @@ func at(t *testing.T, f *fake, now time.Time) *app {
 		tick: func(time.Duration) <-chan time.Time { return done },
 		size: func() (int, int) { return 100, 40 },
 		dial: func(context.Context, client.Options, client.Store) (*server, error) {
-			return &server{config: f, releases: f, rollouts: f, command: f, targets: f, close: func() {}}, nil
+			return &server{config: f, releases: f, rollouts: f, command: f, targets: f, lanes: f, close: func() {}}, nil
 		},
-		store: func(context.Context, string) (artifacts, error) { return &memory{}, nil },
+		store: func(context.Context, string) (artifacts, error) { return cmp.Or(f.store, &memory{}), nil },
 	}
 }

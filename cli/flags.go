@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/serin-dev/serin/pipeline"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -36,6 +37,10 @@ func choices(flag string) []string {
 		return []string{textOutput, jsonOutput}
 	case "shell":
 		return []string{"bash", "zsh", "fish"}
+	case "action":
+		return words(pipeline.Actions())
+	case "invoker":
+		return words(pipeline.Invokers())
 	case "job":
 		return []string{
 			string(rollout.JobPredeploy), string(rollout.JobDeploy), string(rollout.JobVerify),
@@ -43,6 +48,14 @@ func choices(flag string) []string {
 		}
 	}
 	return nil
+}
+
+func words[T ~string](all []T) []string {
+	out := make([]string, len(all))
+	for i, w := range all {
+		out[i] = string(w)
+	}
+	return out
 }
 
 // checkChoices refuses a value that its flag does not know.
@@ -121,13 +134,26 @@ func selectFlags() []cli.Flag {
 	}
 }
 
+// overrideFlag names deploy policies that do not hold for one command.
+const overrideFlag = "override-deploy-policy"
+
 // actorFlags say who acts. They are a claim for the record: who may act is decided by
 // the namespace's authorization.
 func actorFlags() []cli.Flag {
 	return []cli.Flag{
 		text("by", "`WHO` acts, for the record"),
 		text("reason", "`WHY`, for the record"),
+		list(overrideFlag, "act although this deploy `POLICY` forbids it; needs --reason, may be repeated"),
 	}
+}
+
+// overrides are the deploy policies that do not hold. What is overridden is recorded with a reason.
+func overrides(c *cli.Context) ([]string, error) {
+	names := c.StringSlice(overrideFlag)
+	if len(names) > 0 && c.String("reason") == "" {
+		return nil, usage("%s: --%s needs --reason", title(c.Command), overrideFlag)
+	}
+	return names, nil
 }
 
 // pairs reads name=value lists, separated by commas or given by several flags. A

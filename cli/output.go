@@ -17,13 +17,18 @@ func (a *app) print(c *cli.Context, value any, text func(w io.Writer)) error {
 	if c.String("output") == jsonOutput {
 		return writeJSON(a.Out, value)
 	}
+	return show(a.Out, text)
+}
+
+// show writes to out what text writes, in columns.
+func show(out io.Writer, text func(w io.Writer)) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	text(w)
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
-	return write(a.Out, trimLines(b.String()))
+	return write(out, trimLines(b.String()))
 }
 
 func write(w io.Writer, s string) error {

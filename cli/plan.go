@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"io"
 	"slices"
 
@@ -20,13 +19,16 @@ type planned struct {
 	Stages   []plannedStage `json:"stages"`
 }
 
-// plannedStage is one target of a plan. Its phases and Plan.Phases are the same, in
-// the same order.
+// plannedStage is one target of a plan: of a stage, or a child of one. Its phases and
+// Plan.Phases are the same, in the same order.
 type plannedStage struct {
 	Target string         `json:"target"`
 	Plan   rollout.Plan   `json:"plan"`
 	Phases []plannedPhase `json:"phases"`
-	Live   *liveState     `json:"live,omitempty"` // with --live
+	Live   *liveState     `json:"live,omitempty"` // with --live; of a multi-target its children have it
+
+	Automations []string       `json:"automations,omitempty"` // of a stage: those that act on it, as the files have them
+	Children    []plannedStage `json:"children,omitempty"`    // of a multi-target, in its order
 
 	manifests [][]byte        // by phase
 	stable    render.Manifest // of the last phase
@@ -38,8 +40,8 @@ type plannedPhase struct {
 
 	Pods *plannedPods `json:"pods,omitempty"` // beside an original, by the manifest's number or the cluster's
 
-	Objects []string `json:"objects"`        // "Service/shop"
-	Diff    string   `json:"diff,omitempty"` // to the manifest of the phase before, unified; "" if that is of another kind
+	Objects []string `json:"objects,omitempty"` // "Service/shop"; a multi-target itself has none
+	Diff    string   `json:"diff,omitempty"`    // to the manifest of the phase before, unified; "" if that is of another kind
 
 	other bool // the phase before has a manifest of another kind, or there is none
 }
@@ -48,11 +50,12 @@ func (a *app) plan() *cli.Command {
 	return a.verb(&cli.Command{
 		Name:  "plan",
 		Usage: "show what a release would do, before anything starts",
-		Description: "Compiles and renders exactly as a release does: every phase of every target, its\n" +
-			"weight, its jobs, how it begins, and what its manifest changes against the phase\n" +
-			"before. Works offline, with the manifest's numbers. With --live it also observes\n" +
-			"the targets: what serves now, whether this is the first rollout, and whether\n" +
-			"somebody has changed the split since the last one. No target is changed.\n\n" +
+		Description: "Compiles and renders exactly as a release does: every phase of every target and\n" +
+			"child, its weight, its jobs, how it begins, and what its manifest changes against\n" +
+			"the phase before; approvals, waves, and the automations that will act. Works\n" +
+			"offline, with the manifest's numbers. With --live it also observes the targets: what\n" +
+			"serves now, whether this is the first rollout, and whether somebody has changed the\n" +
+			"split since the last one. No target is changed.\n\n" +
 			"Examples:\n" +
 			"   serin plan --file clouddeploy.yaml --pipeline shop --release v2 --source .\n" +
 			"   serin plan --file deploy/ --pipeline shop --release v2 --source . \\\n" +
@@ -60,7 +63,7 @@ func (a *app) plan() *cli.Command {
 		Flags: slices.Concat([]cli.Flag{
 			fileFlag(), pipelineFlag(), text("release", "`NAME` of the release"),
 			text("source", "`FOLDER` with the manifests or a skaffold.yaml"), imagesFlag(), parametersFlag(),
-			text("target", "only this `TARGET`"),
+			text("target", "only this `TARGET`, of a stage or a child"),
 			&cli.BoolFlag{Name: "live", Usage: "observe the targets", DisableDefaultText: true}, outputFlag(),
 			artifactsFlag(),
 		}, connectionFlags()),
@@ -85,47 +88,4 @@ func imagesFlag() cli.Flag {
 
 func parametersFlag() cli.Flag {
 	return list("parameters", "`KEY=VALUE` deploy parameter; comma-separated or repeated, \\, is a comma")
-}
-
-// observe adds what is live to each stage of p. The manifests are stored first,
-// because the worker that looks reads them there.
-func (a *app) observe(c *cli.Context, p *planned) error {
-	err := a.withStore(c, func(store artifacts) error {
-		for _, stage := range p.Stages {
-			for _, content := range stage.manifests {
-				if _, err := store.Put(c.Context, content); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return a.connect(c, func(s *server) error {
-		for i := range p.Stages {
-			state, err := look(c.Context, s.targets, p.Stages[i].Plan)
-			if err != nil {
-				return err
-			}
-			p.Stages[i].Live = &state
-			p.Stages[i].recount()
-		}
-		p.numbers()
-		return nil
-	})
-}
-
-// look observes the target of one plan and compares it with the lane's record.
-func look(ctx context.Context, t targets, p rollout.Plan) (liveState, error) {
-	lane, err := t.Lane(ctx, p.Pipeline, p.Target.Name)
-	if err != nil && rollout.KindOf(err) != rollout.NotFound {
-		return liveState{}, err
-	}
-	seen, err := t.Observe(ctx, p)
-	if err != nil {
-		return liveState{}, err
-	}
-	return standingOf(p, lane, seen), nil
 }

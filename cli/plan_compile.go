@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -44,23 +43,57 @@ func (a *app) compile(c *cli.Context) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	var manifests []render.Manifest
+	d := planning{create: create, source: opened}
 	for _, s := range stages {
-		s.Plan.Digest = create.Digest()
-		made, err := render.Complete(opened, &s.Plan, requests(s, create.Images))
+		stage, err := d.stage(s)
 		if err != nil {
-			return nil, fmt.Errorf("target %s: %w", s.Target, err)
+			return nil, err
 		}
-		manifests = append(manifests, made...)
-		p.Stages = append(p.Stages, newStage(s, made))
+		stage.Automations = config.Acting(create.Pipeline, s.Target)
+		p.Stages = append(p.Stages, stage)
 	}
-	if err := render.CheckImages(manifests...); err != nil {
+	if err := render.CheckImages(d.manifests...); err != nil {
 		return nil, err
 	}
 	if len(p.Stages) > 1 {
-		p.Notes = append(p.Notes, onlyFirst(p.Stages[0].Target))
+		p.Notes = append(p.Notes, fmt.Sprintf("a release begins at %s; promoting takes it on", p.Stages[0].Target))
 	}
 	return p, p.only(c.String("target"))
+}
+
+// planning makes the stages of one plan.
+type planning struct {
+	create    rollout.CreateRequest
+	source    *render.Source
+	manifests []render.Manifest // of all targets so far
+}
+
+// stage completes a stage, and each of its children.
+func (d *planning) stage(s pipeline.Stage) (plannedStage, error) {
+	s.Plan.Digest = d.create.Digest()
+	if s.Plan.Parallel == nil {
+		made, err := render.Complete(d.source, &s.Plan, requests(s, d.create.Images))
+		if err != nil {
+			return plannedStage{}, fmt.Errorf("target %s: %w", s.Target, err)
+		}
+		d.manifests = append(d.manifests, made...)
+		return newStage(s, made), nil
+	}
+	out := plannedStage{Target: s.Target, Plan: s.Plan}
+	for i, ph := range s.Plan.Phases {
+		out.Phases = append(out.Phases, plannedPhase{ID: ph.ID, Begins: begins(s.Plan, i)})
+	}
+	for _, c := range s.Children {
+		child, err := d.stage(c)
+		if err != nil {
+			return out, fmt.Errorf("target %s: %w", s.Target, err)
+		}
+		for i := range child.Phases {
+			child.Phases[i].Begins = "with " + s.Target
+		}
+		out.Children = append(out.Children, child)
+	}
+	return out, nil
 }
 
 // offline makes a name that the files do not have bad input: there is nothing else to ask.
@@ -72,11 +105,6 @@ func offline(err error) error {
 	wrong := *e
 	wrong.Kind = rollout.Invalid
 	return &wrong
-}
-
-// onlyFirst says what becomes of a release whose pipeline has further stages.
-func onlyFirst(target string) string {
-	return "a release goes to " + target + " only: this build cannot promote it to the stages after that"
 }
 
 // sourceRequest reads what plan and release create have in common: names, images,
@@ -109,7 +137,7 @@ func requests(s pipeline.Stage, images map[string]string) []render.Request {
 	for i, r := range s.Renders {
 		out[i] = render.Request{
 			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
-			Labels: r.Labels, Annotations: r.Annotations,
+			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime,
 		}
 	}
 	return out
@@ -154,19 +182,26 @@ func begins(p rollout.Plan, i int) string {
 	return "on advance, after " + before
 }
 
-// only keeps one target, "" keeps all.
+// only keeps one target, "" keeps all. A child keeps its stage around it.
 func (p *planned) only(target string) error {
 	if target == "" {
 		return nil
 	}
 	var known []string
 	for _, s := range p.Stages {
+		if s.Target == target {
+			p.Stages = []plannedStage{s}
+			return nil
+		}
 		known = append(known, s.Target)
+		for _, c := range s.Children {
+			if c.Target == target {
+				s.Children = []plannedStage{c}
+				p.Stages = []plannedStage{s}
+				return nil
+			}
+			known = append(known, c.Target)
+		}
 	}
-	i := slices.Index(known, target)
-	if i < 0 {
-		return usage("plan: --target %s: the pipeline has %s", target, strings.Join(known, ", "))
-	}
-	p.Stages = p.Stages[i : i+1]
-	return nil
+	return usage("plan: --target %s: the pipeline has %s", target, strings.Join(known, ", "))
 }

@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"slices"
+	"sync"
+
+	"github.com/urfave/cli/v2"
 
 	"github.com/serin-dev/serin/render"
 	"github.com/serin-dev/serin/rollout"
@@ -17,6 +22,100 @@ type liveState struct {
 	Holder   string           `json:"holder,omitempty"` // the rollout that has the lane
 	Drift    string           `json:"drift,omitempty"`  // what somebody changed since the last rollout; "" if nobody did, or with a holder
 	Notes    []string         `json:"notes,omitempty"`  // what follows for this release
+}
+
+// observe adds what is live to each single target of p. The manifests are stored first,
+// because the worker that looks reads them there.
+func (a *app) observe(c *cli.Context, p *planned) error {
+	if err := a.withStore(c, func(store artifacts) error { return put(c.Context, store, p.Stages) }); err != nil {
+		return err
+	}
+	return a.connect(c, func(s *server) error {
+		for i := range p.Stages {
+			if err := p.Stages[i].look(c.Context, s.targets); err != nil {
+				return err
+			}
+		}
+		p.numbers()
+		return nil
+	})
+}
+
+// put stores each manifest once.
+func put(ctx context.Context, store artifacts, stages []plannedStage) error {
+	for _, s := range stages {
+		for i, content := range s.manifests {
+			if i > 0 && bytes.Equal(content, s.manifests[i-1]) {
+				continue
+			}
+			if _, err := store.Put(ctx, content); err != nil {
+				return err
+			}
+		}
+		if err := put(ctx, store, s.Children); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookers is how many targets are observed at the same time.
+const lookers = 8
+
+// look observes a stage, or all of its children, and compares with the lane's record.
+func (s *plannedStage) look(ctx context.Context, t targets) error {
+	lane, err := t.Lane(ctx, s.Plan.Pipeline, s.Target)
+	if err != nil && rollout.KindOf(err) != rollout.NotFound {
+		return err
+	}
+	if s.Plan.Parallel == nil {
+		return s.compare(ctx, t, lane)
+	}
+	// The first problem counts, and ends the other looks.
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var all sync.WaitGroup
+	places := make(chan struct{}, lookers)
+	for i := range s.Children {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			child := &s.Children[i]
+			if err := child.compare(ctx, t, childLane(lane, child.Target)); err != nil {
+				stop(err)
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// childLane is what the lane of a multi-target records of one child.
+func childLane(lane rollout.LaneStatus, child string) rollout.LaneStatus {
+	out := rollout.LaneStatus{Pipeline: lane.Pipeline, Target: child, Holder: lane.Holder}
+	for _, r := range lane.Succeeded {
+		if c, ok := r.Children[child]; ok {
+			out.Succeeded = append(out.Succeeded, c)
+		}
+	}
+	if lane.Last != nil {
+		if c, ok := lane.Last.Children[child]; ok {
+			out.Last = &c
+		}
+	}
+	return out
+}
+
+// compare observes one single target.
+func (s *plannedStage) compare(ctx context.Context, t targets, lane rollout.LaneStatus) error {
+	seen, err := t.Observe(ctx, s.Plan)
+	if err != nil {
+		return err
+	}
+	state := standingOf(s.Plan, lane, seen)
+	s.Live = &state
+	s.recount()
+	return nil
 }
 
 // standingOf compares what is observed with the lane's record, as a rollout does
@@ -92,10 +191,14 @@ func (s *plannedStage) recount() {
 // numbers says whose numbers p is made of, once targets are observed.
 func (p *planned) numbers() {
 	i := slices.Index(p.Notes, manifestNumbers)
-	counted := func(s plannedStage) bool { return s.Live.Observed.Replicas != nil }
-	if i >= 0 && slices.ContainsFunc(p.Stages, counted) {
+	if i >= 0 && slices.ContainsFunc(p.Stages, plannedStage.counted) {
 		p.Notes[i] = manifestNumbers + ", but where a target says so the cluster's"
 	}
+}
+
+// counted reports whether a number of s is one of a cluster.
+func (s plannedStage) counted() bool {
+	return (s.Live != nil && s.Live.Observed.Replicas != nil) || slices.ContainsFunc(s.Children, plannedStage.counted)
 }
 
 func (s *liveState) describe(w io.Writer) {

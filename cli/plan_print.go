@@ -20,8 +20,18 @@ func printPlan(w io.Writer, p *planned) {
 
 func printStage(w io.Writer, s plannedStage) {
 	row(w)
-	row(w, fmt.Sprintf("target %s: %s", s.Target, where(s.Plan)))
+	if s.Plan.Parallel != nil {
+		printController(w, s)
+		return
+	}
+	printTarget(w, s, "target "+s.Target)
+}
+
+// printTarget shows a single target: of a stage, or a child.
+func printTarget(w io.Writer, s plannedStage, title string) {
+	row(w, title+": "+where(s.Plan))
 	row(w, fmt.Sprintf("task queue %s, on failure: %s", s.Plan.Target.TaskQueue, failure(s.Plan.OnFailure)))
+	printBefore(w, s)
 	printSplit(w, s.Plan.Kubernetes)
 	row(w)
 	printPhases(w, s)
@@ -33,6 +43,10 @@ func printStage(w io.Writer, s plannedStage) {
 		row(w)
 		s.Live.describe(w)
 	}
+	printManifests(w, s)
+}
+
+func printManifests(w io.Writer, s plannedStage) {
 	for i, ph := range s.Phases {
 		row(w)
 		if ph.other {
@@ -61,14 +75,11 @@ func printPhases(w io.Writer, s plannedStage) {
 	}
 	line("PHASE", "WEIGHT", "PODS", "JOBS", "BEGINS", "MANIFEST")
 	for i, ph := range s.Plan.Phases {
-		weight, pods := fmt.Sprintf("%d%%", ph.Weight), ""
-		if ph.Custom {
-			weight += " configured"
-		}
+		pods := ""
 		if sized {
 			pods = s.Phases[i].Pods.String()
 		}
-		line(ph.ID, weight, pods, jobs(ph.Jobs), s.Phases[i].Begins, short(ph.Manifest))
+		line(ph.ID, share(ph), pods, jobs(ph.Jobs), s.Phases[i].Begins, short(ph.Manifest))
 	}
 }
 

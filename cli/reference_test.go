@@ -22,7 +22,8 @@ error is ` + "`{\"error\":{\"kind\":\"...\",\"message\":\"...\"}}`" + ` on the s
 Serin's error kinds, the state of a rollout that did not succeed, WAITING, or Interrupted.
 
 Where Temporal is comes from Temporal's own environment variables and configuration file;
-the flags only override them. ` + "`lint`, `plan` and `completion`" + ` need no server.
+the flags only override them. ` + "`lint`, `plan` and `completion`" + ` need no server,
+nor does ` + "`policy check --file`" + `.
 
 ## Exit codes
 

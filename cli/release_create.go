@@ -77,9 +77,14 @@ func (a *app) created(c *cli.Context, s *server, r rollout.CreateRequest) error 
 	if err != nil {
 		return err
 	}
-	if len(status.Stages) > 0 {
+	switch {
+	case name != "":
 		status.Stages = slices.Clone(status.Stages) // they are the answer's, not ours
 		status.Stages[0].Rollout = name
+	case len(status.Stages) > 0:
+		if now, err := s.releases.Release(ctx, status.Pipeline, status.Release); err == nil {
+			status = now
+		}
 	}
 	if err := a.print(c, status, func(w io.Writer) { describeRelease(w, status) }); err != nil {
 		return err
@@ -110,8 +115,14 @@ func (a *app) firstRollout(ctx context.Context, s *server, status rollout.Releas
 	soon, stop := context.WithTimeout(ctx, numbering)
 	defer stop()
 	name, err := s.releases.WaitRollout(soon, status.Pipeline, status.Release, first.Target)
-	if rollout.KindOf(err) == rollout.Expired && ctx.Err() == nil {
+	switch rollout.KindOf(err) {
+	case rollout.Expired:
+		if ctx.Err() == nil {
+			return "", nil
+		}
+	case rollout.Refused: // the release is there all the same, and says why it went nowhere
 		return "", nil
+	default:
 	}
 	return name, err
 }
@@ -124,9 +135,6 @@ func describeRelease(w io.Writer, s rollout.ReleaseStatus) {
 	if s.Failure != "" {
 		row(w, "failure:", s.Failure)
 	}
-	if len(s.Stages) > 1 {
-		row(w, "note:", onlyFirst(s.Stages[0].Target))
-	}
 	if s.Description != "" {
 		row(w, "description:", s.Description)
 	}
@@ -134,12 +142,51 @@ func describeRelease(w io.Writer, s rollout.ReleaseStatus) {
 	if !s.Ended.IsZero() {
 		row(w, "ended:", stamp(s.Ended))
 	}
-	if len(s.Stages) == 0 {
+	if s.Abandoned {
+		row(w, "abandoned:", "no new rollout of it, and none back to it")
+	}
+	for _, wait := range s.Waiting {
+		row(w, "waits for:", waitText(wait))
+		for _, c := range wait.Commands {
+			row(w, "command:", c)
+		}
+	}
+	for _, n := range s.Notes {
+		row(w, "note:", oneLine(n))
+	}
+	stageTable(w, s.Stages)
+}
+
+func stageTable(w io.Writer, stages []rollout.StageStatus) {
+	if len(stages) == 0 {
 		return
 	}
 	row(w)
 	row(w, "TARGET", "ROLLOUT", "STATE")
-	for _, st := range s.Stages {
-		row(w, st.Target, or(st.Rollout, "-"), or(string(st.State), "-"))
+	for _, st := range stages {
+		row(w, st.Target, or(st.Rollout, "-"), stageText(st))
 	}
+}
+
+// stageText is "SUCCEEDED, superseded by v3", or "-" where the release has not been.
+func stageText(st rollout.StageStatus) string {
+	out := or(string(st.State), "-")
+	switch {
+	case st.RolledBackBy != "":
+		out += ", rolled back by " + st.RolledBackBy
+	case st.Superseded != "":
+		out += ", superseded by " + st.Superseded
+	case st.Refused != "" && st.Rollout == "":
+		out = "refused: " + oneLine(st.Refused)
+	}
+	return out
+}
+
+// waitText is "timer: promote to prod by shop/auto/rule, until 2026-03-01 13:00:00Z".
+func waitText(w rollout.Waiting) string {
+	out := string(w.For) + ": " + oneLine(w.Reason)
+	if !w.Until.IsZero() {
+		out += ", until " + stamp(w.Until)
+	}
+	return out
 }

@@ -21,7 +21,11 @@ func (a *app) act(c *cli.Command, name string, fill func(*cli.Context, *asked) e
 				return s.rollouts.Rollout(ctx.Context, n.pipeline, n.name)
 			}}
 			q.command.Actor, q.command.Reason = a.value(ctx, "by"), ctx.String("reason")
-			if err := fill(ctx, q); err != nil {
+			var err error
+			if q.command.Override, err = overrides(ctx); err != nil {
+				return err
+			}
+			if err = fill(ctx, q); err != nil {
 				return err
 			}
 			ack, err := s.command.Command(ctx.Context, n.pipeline, n.name, name, q.command)
@@ -30,6 +34,9 @@ func (a *app) act(c *cli.Command, name string, fill func(*cli.Context, *asked) e
 			}
 			return a.print(ctx, ack, func(w io.Writer) { acknowledged(w, name, ack) })
 		})
+	}
+	if name == rollout.CommandApprove || name == rollout.CommandReject {
+		return a.verb(c, "pipeline", "by")
 	}
 	return a.verb(c, "pipeline")
 }

@@ -48,7 +48,9 @@ type description struct {
 
 func (d *description) all(events int) {
 	d.head()
+	d.relations()
 	d.phases()
+	d.children()
 	d.waiting()
 	d.traffic()
 	d.failures()
@@ -60,7 +62,11 @@ func (d *description) head() {
 	row(d, "pipeline:", d.Pipeline)
 	row(d, "release:", d.Release+" to "+d.Target)
 	row(d, "digest:", d.Digest)
-	row(d, "state:", string(d.State))
+	state := string(d.State)
+	if d.Paused {
+		state += ", paused"
+	}
+	row(d, "state:", state)
 	row(d, "created:", stamp(d.Created))
 	if !d.Started.IsZero() {
 		row(d, "took:", elapsed(d.Started, d.Ended, d.now))
@@ -88,6 +94,8 @@ func observed(ph rollout.PhaseStatus) string {
 	switch {
 	case ph.Custom:
 		return "configured"
+	case ofChildren(ph):
+		return "-"
 	case ph.Observed != nil:
 		return percent(*ph.Observed)
 	case ph.Assumed, ph.State == rollout.PhaseSucceeded:
@@ -97,6 +105,9 @@ func observed(ph rollout.PhaseStatus) string {
 }
 
 func jobStates(jobs []rollout.JobStatus) string {
+	if len(jobs) > 0 && jobs[0].Child != "" {
+		return childJobs(jobs)
+	}
 	var out []string
 	for _, j := range jobs {
 		if j.State == rollout.JobDisabled {
@@ -112,14 +123,16 @@ func jobStates(jobs []rollout.JobStatus) string {
 }
 
 func (d *description) waiting() {
-	w := d.Waiting
+	w := waitOf(d.Status)
 	if w == nil {
 		return
 	}
 	row(d)
 	row(d, "waits for:", string(w.For))
-	row(d, "reason:", w.Reason)
-	row(d, "since:", fmt.Sprintf("%s (%s)", stamp(w.Since), span(d.now.Sub(w.Since))))
+	row(d, "reason:", oneLine(w.Reason))
+	if !w.Since.IsZero() {
+		row(d, "since:", fmt.Sprintf("%s (%s)", stamp(w.Since), span(d.now.Sub(w.Since))))
+	}
 	if !w.Until.IsZero() {
 		row(d, "until:", stamp(w.Until))
 	}
@@ -129,6 +142,9 @@ func (d *description) waiting() {
 }
 
 func (d *description) traffic() {
+	if len(d.Children) > 0 {
+		return // each child has its own
+	}
 	row(d)
 	row(d, "split:", d.Split.String())
 	row(d, "stable:", or(d.Stable, "-"))

@@ -10,8 +10,8 @@ func (a *app) rolloutResume() *cli.Command {
 	return a.act(&cli.Command{
 		Name:  "resume",
 		Usage: "go on after a person has looked",
-		Description: "For a rollout that waits for a person: drift, an inconclusive verdict, or a\n" +
-			"predecessor that stopped after its promotion had begun. The target is observed\n" +
+		Description: "For a rollout that waits for a person: a pause, drift, an inconclusive verdict, or\n" +
+			"a predecessor that stopped after its promotion had begun. The target is observed\n" +
 			"again; if it still differs, the rollout waits again. With --accept what is\n" +
 			"observed is the new baseline.\n\n" +
 			"Examples:\n" +

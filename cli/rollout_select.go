@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -23,7 +24,7 @@ func (a *app) selected(c *cli.Context, use func(s *server, n rolloutName) error)
 	return a.connect(c, func(s *server) error {
 		if !byName {
 			var err error
-			if n.name, err = newest(c.Context, s.targets, n.pipeline, c.String("release"), c.String("target")); err != nil {
+			if n.name, err = newest(c.Context, s, n.pipeline, c.String("release"), c.String("target")); err != nil {
 				return err
 			}
 		}
@@ -32,8 +33,14 @@ func (a *app) selected(c *cli.Context, use func(s *server, n rolloutName) error)
 }
 
 // newest returns the newest rollout of a release to a target, as the lane knows it.
-func newest(ctx context.Context, lanes targets, pipeline, release, target string) (string, error) {
-	lane, err := lanes.Lane(ctx, pipeline, target)
+func newest(ctx context.Context, s *server, pipeline, release, target string) (string, error) {
+	lane, err := s.targets.Lane(ctx, pipeline, target)
+	if rollout.KindOf(err) == rollout.NotFound { // a child has no lane of its own
+		found, listErr := s.rollouts.Rollouts(ctx, client.Filter{Pipeline: pipeline, Release: release, Target: target, Limit: 1})
+		if listErr == nil && len(found) > 0 {
+			return found[0].Rollout, nil
+		}
+	}
 	if err != nil {
 		return "", err
 	}

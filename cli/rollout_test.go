@@ -20,6 +20,12 @@ func TestRelease(t *testing.T) {
 	}
 	numbered := made
 	numbered.Stages = []rollout.StageStatus{{Target: "staging", Rollout: "v2-to-staging-0001", State: rollout.StateInProgress}, {Target: "prod"}}
+	refused := made
+	refused.Stages = []rollout.StageStatus{{Target: "staging", Refused: "policy freeze forbids CREATE until Monday"}, {Target: "prod"}}
+	refused.Notes = []string{"no rollout to staging: policy freeze forbids CREATE until Monday; promote it later"}
+	forbidden := &rollout.Error{
+		Op: "find rollout of", On: "v2 to staging", Kind: rollout.Refused, Err: errors.New("policy freeze forbids CREATE until Monday"),
+	}
 	broken := rollout.ReleaseStatus{Pipeline: "shop", Release: "v2", RenderState: rollout.StateFailed, Failure: "render: k8s/app.yaml:3: is not an object"}
 	rows := []client.Summary{
 		{Pipeline: "shop", Release: "v2", State: rollout.StateInProgress, Started: start()},
@@ -32,6 +38,8 @@ func TestRelease(t *testing.T) {
 		},
 		{name: "create-named", args: create + "--release shop-$DATE-$TIME", serin: &fake{release: made}},
 		{name: "create-json", args: create + "--release v2 --output json", serin: &fake{release: numbered}},
+		{name: "create-refused", args: create + "--release v2", serin: &fake{release: refused, forbidden: forbidden}},
+		{name: "create-refused-wait", args: create + "--release v2 --wait", serin: &fake{release: refused, forbidden: forbidden}},
 		{name: "create-broken", args: create + "--release v2", serin: &fake{release: broken}},
 		{name: "create-wait", args: create + "--release v2 --wait", serin: &fake{release: numbered, states: scenes(sceneCanary, sceneSucceeded)}},
 		{name: "create-wait-failed", args: create + "--release v2 --wait", serin: &fake{release: numbered, states: scenes(sceneCanary, sceneRestored)}},

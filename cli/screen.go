@@ -51,7 +51,9 @@ func view(f frame) string {
 	f.Width = max(f.Width, minWidth)
 	d := &drawing{frame: f, styles: newStyles(f.Color)}
 	d.head()
+	d.relations()
 	d.phases()
+	d.children()
 	d.traffic()
 	d.waiting()
 	d.events()
@@ -118,6 +120,10 @@ func (d *drawing) phases() {
 }
 
 func (d *drawing) jobs(ph rollout.PhaseStatus) {
+	if ofChildren(ph) {
+		d.line("  " + d.dim.Render(fit(childJobs(ph.Jobs), d.Width-2)))
+		return
+	}
 	for _, j := range ph.Jobs {
 		if j.State == rollout.JobDisabled {
 			continue
@@ -157,7 +163,7 @@ func (d *drawing) traffic() {
 
 // block is a label and its text, wrapped.
 func (d *drawing) block(label, text string, style lipgloss.Style) {
-	const indent = len("restored") + 2
+	const indent = len("rolled back") + 2
 	for i, l := range wrap(text, d.Width-indent) {
 		if i > 0 {
 			label = ""
@@ -167,11 +173,14 @@ func (d *drawing) block(label, text string, style lipgloss.Style) {
 }
 
 func (d *drawing) waiting() {
-	w := d.Status.Waiting
+	w := waitOf(d.Status)
 	if w == nil {
 		return
 	}
-	text := string(w.For) + ", for " + span(d.Now.Sub(w.Since))
+	text := string(w.For)
+	if !w.Since.IsZero() {
+		text += ", for " + span(d.Now.Sub(w.Since))
+	}
 	if !w.Until.IsZero() {
 		text += ", until " + stamp(w.Until)
 	}
@@ -222,6 +231,8 @@ func weightLabel(ph rollout.PhaseStatus) string {
 	switch {
 	case ph.Custom:
 		return fmt.Sprintf("configured %d%%", ph.Weight)
+	case ofChildren(ph):
+		return fmt.Sprintf("%d%%", ph.Weight)
 	case ph.Assumed, ph.Observed == nil && ph.State == rollout.PhaseSucceeded:
 		return fmt.Sprintf("assumed %d%%", ph.Weight)
 	case ph.Observed == nil:

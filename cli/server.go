@@ -17,11 +17,15 @@ type server struct {
 	rollouts rollouts
 	command  commander
 	targets  targets
+	lanes    lanes
 	close    func()
 }
 
 type configurer interface {
 	Apply(ctx context.Context, yaml []byte, actor string) (rollout.ApplyResult, error)
+	Index(ctx context.Context) (rollout.Index, error)
+	Suspend(ctx context.Context, s rollout.Suspend) (rollout.ApplyResult, error)
+	Abandon(ctx context.Context, a rollout.Abandon) error
 }
 
 type releases interface {
@@ -45,11 +49,22 @@ type commander interface {
 type targets interface {
 	Observe(ctx context.Context, p rollout.Plan) (rollout.Observed, error)
 	Lane(ctx context.Context, pipeline, target string) (rollout.LaneStatus, error)
+	Lanes(ctx context.Context, f client.Filter) ([]client.Summary, error)
+}
+
+// lanes make new rollouts, and say where a release goes next.
+type lanes interface {
+	Destination(ctx context.Context, pipeline, release, to string) (client.Promotion, error)
+	Promote(ctx context.Context, pipeline, target string, r rollout.Create) (rollout.Created, error)
+	Rollback(ctx context.Context, pipeline, target string, r rollout.Create) (rollout.Created, error)
+	Redeploy(ctx context.Context, pipeline, target string, r rollout.Create) (rollout.Created, error)
 }
 
 // artifacts is what the commands need of the artifact store.
 type artifacts interface {
 	Put(ctx context.Context, content []byte) (string, error)
+	Get(ctx context.Context, digest string) ([]byte, error)
+	GetNamed(ctx context.Context, name string) ([]byte, error)
 	Close() error
 }
 
@@ -59,6 +74,7 @@ var (
 	_ rollouts   = (*client.Client)(nil)
 	_ commander  = (*client.Client)(nil)
 	_ targets    = (*client.Client)(nil)
+	_ lanes      = (*client.Client)(nil)
 	_ artifacts  = (*artifact.Store)(nil)
 )
 
@@ -68,7 +84,7 @@ func dial(ctx context.Context, o client.Options, s client.Store) (*server, error
 	if err != nil {
 		return nil, err
 	}
-	return &server{config: c, releases: c, rollouts: c, command: c, targets: c, close: c.Close}, nil
+	return &server{config: c, releases: c, rollouts: c, command: c, targets: c, lanes: c, close: c.Close}, nil
 }
 
 func openStore(ctx context.Context, url string) (artifacts, error) {

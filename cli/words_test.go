@@ -25,10 +25,11 @@ func TestCandidates(t *testing.T) {
 	t.Parallel()
 	commands := program(t).Commands
 	for _, c := range []struct{ words, want string }{
-		{"", "apply completion lint plan release rollout version"},
+		{"", "apply automation completion lint pipeline plan policy release rollout target version"},
 		{"r", "release rollout"},
-		{"rollout ", "advance cancel describe ignore-job list resume retry-job terminate-job-run wait watch"},
-		{"rollout re", "resume retry-job"},
+		{"rollout ", "advance approve cancel describe ignore-job list pause redeploy reject resume retry-job rollback terminate-job-run wait watch"},
+		{"rollout re", "redeploy reject resume retry-job"},
+		{"policy check --action A", "ADVANCE APPROVE"},
 		{"rollout list --output ", "json text"},
 		{"rollout list -o j", "json"},
 		{"rollout list --output=t", "--output=text"},

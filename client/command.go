@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ type requestKey struct{}
 
 // WithRequestID names the intent behind the commands that are sent with the
 // returned context. The same command with the same request id is carried out once
-// by a rollout, however often it is sent, and is answered with the first Ack. A
+// by a rollout or a lane, however often it is sent, and is answered with the first answer. A
 // caller that may itself run twice, such as an activity, gives one.
 //
 // Without it each call is an intent of its own: it is safe against a network that
@@ -25,6 +26,15 @@ type requestKey struct{}
 // advance of a phase that has begun.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// requestID is the id of WithRequestID, or a new one.
+func requestID(ctx context.Context) string {
+	id, ok := ctx.Value(requestKey{}).(string)
+	if !ok || id == "" {
+		return rand.Text()
+	}
+	return id
 }
 
 // Command sends a command to a rollout and returns once it was accepted, not
@@ -41,10 +51,7 @@ func (c *Client) Command(ctx context.Context, pipeline, name, command string, cm
 	if err := given(command, "pipeline", pipeline, "rollout", name); err != nil {
 		return rollout.Ack{}, err
 	}
-	nonce, ok := ctx.Value(requestKey{}).(string)
-	if !ok || nonce == "" {
-		nonce = rand.Text()
-	}
+	nonce := requestID(ctx)
 	var ack rollout.Ack
 	id := rollout.RolloutID(pipeline, name)
 	in := onRollout(command, pipeline, name)
@@ -98,9 +105,16 @@ func (c *Client) gone(ctx context.Context, in call, id string, err error) error 
 // check refuses what no rollout would accept.
 func check(command string, cmd rollout.Command) error {
 	in := call{op: command}
+	if len(cmd.Override) > 0 && cmd.Reason == "" {
+		return unexplained(command)
+	}
 	switch command {
-	case rollout.CommandCancel, rollout.CommandResume:
+	case rollout.CommandCancel, rollout.CommandResume, rollout.CommandPause:
 		return nil
+	case rollout.CommandApprove:
+		return given(command, "digest", cmd.Digest, "actor", cmd.Actor)
+	case rollout.CommandReject:
+		return given(command, "actor", cmd.Actor)
 	case rollout.CommandAdvance:
 		return given(command, "phase", cmd.Phase)
 	case rollout.CommandRetryJob, rollout.CommandIgnoreJob, rollout.CommandTerminate:
@@ -111,9 +125,35 @@ func check(command string, cmd rollout.Command) error {
 
 func commands() []string {
 	return slices.Sorted(slices.Values([]string{
-		rollout.CommandAdvance, rollout.CommandCancel, rollout.CommandResume,
-		rollout.CommandRetryJob, rollout.CommandIgnoreJob, rollout.CommandTerminate,
+		rollout.CommandApprove, rollout.CommandReject, rollout.CommandAdvance, rollout.CommandCancel, rollout.CommandPause,
+		rollout.CommandResume, rollout.CommandRetryJob, rollout.CommandIgnoreJob, rollout.CommandTerminate,
 	}))
+}
+
+// unexplained refuses to override a deploy policy without saying why.
+func unexplained(op string) error {
+	return call{op: op}.fail(rollout.Invalid, errors.New("no reason given"), "overriding a deploy policy needs one: it is recorded")
+}
+
+// Approve is one person's approval of what Digest says, for a rollout that is
+// PENDING_APPROVAL. Digest and Actor are mandatory: an approval holds for one content, and
+// the same actor counts once.
+//
+// Errors: as Command; Refused also for an actor who is no approver, one who has
+// approved already, another digest, and an approval that has expired.
+func (c *Client) Approve(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandApprove, cmd)
+}
+
+// Reject ends a rollout that is PENDING_APPROVAL. Actor is mandatory. It is final: the
+// release has to be promoted again.
+func (c *Client) Reject(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandReject, cmd)
+}
+
+// Pause lets what runs end and nothing new begin, until Resume. It moves no traffic.
+func (c *Client) Pause(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
+	return c.Command(ctx, pipeline, name, rollout.CommandPause, cmd)
 }
 
 // Advance lets the phase that waits begin. Phase is mandatory.
@@ -126,8 +166,8 @@ func (c *Client) Cancel(ctx context.Context, pipeline, name string, cmd rollout.
 	return c.Command(ctx, pipeline, name, rollout.CommandCancel, cmd)
 }
 
-// Resume lets a rollout that waits for a person observe again and go on; with
-// Accept, what it observes becomes its baseline.
+// Resume ends a pause. A rollout that waits for a person for another reason observes again
+// and goes on; with Accept, what it observes becomes its baseline.
 func (c *Client) Resume(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
 	return c.Command(ctx, pipeline, name, rollout.CommandResume, cmd)
 }

@@ -73,10 +73,13 @@ func TestCommands(t *testing.T) {
 	}
 	c := s.client(nil)
 	for want, send := range map[string]func(context.Context, string, string, rollout.Command) (rollout.Ack, error){
+		"approve": c.Approve, "reject": c.Reject, "pause": c.Pause,
 		"advance": c.Advance, "cancel": c.Cancel, "resume": c.Resume,
 		"retryJob": c.RetryJob, "ignoreJob": c.IgnoreJob, "terminateJobRun": c.TerminateJobRun,
 	} {
-		ack, err := send(t.Context(), "shop", rolloutName, rollout.Command{Phase: "stable", Job: rollout.JobDeploy})
+		ack, err := send(t.Context(), "shop", rolloutName, rollout.Command{
+			Phase: "stable", Job: rollout.JobDeploy, Digest: "sha256:0123456789ab", Actor: "ada",
+		})
 		if err != nil || ack.Phase != want {
 			t.Errorf("%s: %+v, %v", want, ack, err)
 		}
@@ -106,8 +109,15 @@ func TestCommandErrors(t *testing.T) {
 			kind: rollout.Refused, text: "advance v2-to-prod-0001: phase canary-10 has begun",
 		},
 		{
-			name: "unknown command", command: "approve", kind: rollout.Invalid,
-			text: "approve: unknown command, known are advance, cancel, ignoreJob, resume, retryJob, terminateJobRun",
+			name: "unknown command", command: "promote", kind: rollout.Invalid,
+			text: "promote: unknown command, known are advance, approve, cancel, ignoreJob, pause, reject, resume, retryJob, terminateJobRun",
+		},
+		{name: "approve without a digest", command: "approve", cmd: rollout.Command{Actor: "ada"}, kind: rollout.Invalid, text: "approve: no digest given"},
+		{name: "approve by nobody", command: "approve", cmd: rollout.Command{Digest: "sha256:0123456789ab"}, kind: rollout.Invalid, text: "approve: no actor given"},
+		{name: "reject by nobody", command: "reject", kind: rollout.Invalid, text: "reject: no actor given"},
+		{
+			name: "override without a reason", command: "pause", cmd: rollout.Command{Override: []string{"freeze"}}, kind: rollout.Invalid,
+			text: "pause: no reason given (overriding a deploy policy needs one: it is recorded)",
 		},
 		{name: "no phase", command: "advance", kind: rollout.Invalid, text: "advance: no phase given"},
 		{name: "no job", command: "retryJob", cmd: advance, kind: rollout.Invalid, text: "retryJob: no job given"},

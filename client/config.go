@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	temporalclient "go.temporal.io/sdk/client"
@@ -59,6 +60,56 @@ func (c *Client) updateWithStart(
 		return err
 	}
 	return handle.Get(ctx, out) // a validator's refusal comes from here
+}
+
+// Abandon makes a release one that goes nowhere any more: no new rollout of it, and no
+// rollback to it. It cannot be undone. What runs of it goes on. Abandoning it again
+// changes nothing.
+//
+// Errors: NotFound if there is no such release; Expired when no worker answers; Unreachable.
+func (c *Client) Abandon(ctx context.Context, a rollout.Abandon) error {
+	const op = rollout.UpdateAbandon
+	if err := given(op, "pipeline", a.Pipeline, "release", a.Release); err != nil {
+		return err
+	}
+	in := call{op: op, on: a.Release, acts: true, missing: "nothing is configured in this namespace: serin apply"}
+	return c.change(ctx, in, op, a, nil)
+}
+
+// Suspend suspends a pipeline, an automation or a deploy policy, or ends its suspension. The
+// answer says what changed: an object that is so already is Unchanged. A later Apply
+// decides anew.
+//
+// Errors: Invalid for another kind; NotFound, with what there is; Expired when no worker
+// answers; Unreachable.
+func (c *Client) Suspend(ctx context.Context, s rollout.Suspend) (rollout.ApplyResult, error) {
+	op := rollout.UpdateSuspend
+	if !s.Suspended {
+		op = rollout.CommandResume
+	}
+	if err := given(op, "kind", s.Kind, "name", s.Name); err != nil {
+		return rollout.ApplyResult{}, err
+	}
+	var result rollout.ApplyResult
+	in := call{op: op, on: s.Kind + " " + s.Name, acts: true, missing: "nothing is configured in this namespace: serin apply"}
+	err := c.change(ctx, in, rollout.UpdateSuspend, s, &result)
+	return result, err
+}
+
+// change sends what is asked of Config: it reads and stores a document, so it has as long
+// as an apply. A nil out has no answer.
+func (c *Client) change(ctx context.Context, in call, name string, payload, out any) error {
+	nonce := requestID(ctx)
+	return c.do(ctx, in, applyLimit, func(ctx context.Context) error {
+		handle, err := c.asks.UpdateWorkflow(ctx, temporalclient.UpdateWorkflowOptions{
+			WorkflowID: rollout.ConfigID, UpdateName: name, UpdateID: strings.Join([]string{in.op, in.on, nonce}, "/"),
+			Args: []any{payload}, WaitForStage: temporalclient.WorkflowUpdateStageCompleted,
+		})
+		if err != nil {
+			return err
+		}
+		return handle.Get(ctx, out)
+	})
 }
 
 // Index returns a consistent snapshot of everything configured. Before the first

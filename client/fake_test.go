@@ -316,7 +316,7 @@ type handle struct {
 }
 
 func (h handle) Get(_ context.Context, v any) error {
-	if h.err != nil {
+	if h.err != nil || v == nil {
 		return h.err
 	}
 	return h.value.Get(v)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,12 +31,12 @@ type Filter struct {
 	Limit    int // 0 is DefaultLimit
 }
 
-// Summary is one release or rollout in a list.
+// Summary is one release, rollout or lane in a list.
 type Summary struct {
 	Pipeline string        `json:"pipeline"`
-	Release  string        `json:"release"`
+	Release  string        `json:"release"`           // "" of a lane
 	Target   string        `json:"target,omitempty"`  // "" of a release
-	Rollout  string        `json:"rollout,omitempty"` // "" of a release
+	Rollout  string        `json:"rollout,omitempty"` // "" of a release or a lane
 	State    rollout.State `json:"state"`
 	Phase    string        `json:"phase,omitempty"`
 	Started  time.Time     `json:"started"`
@@ -58,6 +59,17 @@ func (c *Client) Releases(ctx context.Context, f Filter) ([]Summary, error) {
 // Rollouts lists rollouts, newest first, as Releases does releases.
 func (c *Client) Rollouts(ctx context.Context, f Filter) ([]Summary, error) {
 	return c.list(ctx, call{op: "list", on: "rollouts"}, rollout.WorkflowRollout, f)
+}
+
+// Lanes lists where rollouts have been sent to: every pipeline on every target, as Releases
+// lists releases. Lane tells more of each one. A filter's Release and State select none.
+func (c *Client) Lanes(ctx context.Context, f Filter) ([]Summary, error) {
+	if f.Release != "" || f.State != "" {
+		return nil, &rollout.Error{
+			Op: "list lanes", Kind: rollout.Invalid, Err: errors.New("a lane has no release and no state of its own"), Fix: "list rollouts",
+		}
+	}
+	return c.list(ctx, call{op: "list", on: "lanes"}, rollout.WorkflowLane, f)
 }
 
 func (c *Client) list(ctx context.Context, in call, kind string, f Filter) ([]Summary, error) {
@@ -92,7 +104,7 @@ func newest(list []Summary) []Summary {
 	slices.SortStableFunc(list, func(a, b Summary) int { return b.Started.Compare(a.Started) })
 	seen := make(map[string]bool, len(list))
 	return slices.DeleteFunc(list, func(s Summary) bool {
-		id := s.Pipeline + "/" + s.Release + "/" + s.Rollout
+		id := s.Pipeline + "/" + s.Target + "/" + s.Release + "/" + s.Rollout
 		again := seen[id]
 		seen[id] = true
 		return again
@@ -102,6 +114,9 @@ func newest(list []Summary) []Summary {
 // query is the filter in Temporal's list language.
 func (f Filter) query(kind string) string {
 	parts := []string{"WorkflowType = " + quote(kind)}
+	if kind == rollout.WorkflowLane { // its earlier runs are no lanes of their own
+		parts = append(parts, "ExecutionStatus = 'Running'")
+	}
 	for _, p := range []struct{ name, value string }{
 		{rollout.AttributePipeline, f.Pipeline},
 		{rollout.AttributeTarget, f.Target},

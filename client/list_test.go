@@ -96,3 +96,26 @@ func TestListErrors(t *testing.T) {
 }
 
 func minuteOf(n int) time.Time { return time.Date(2026, 1, 1, 10, n, 0, 0, time.UTC) }
+
+// Each target of a pipeline is listed, and only the run that a lane is in now.
+func TestLanes(t *testing.T) {
+	t.Parallel()
+	s := newServer()
+	entry := func(target string) *workflowpb.WorkflowExecutionInfo {
+		return &workflowpb.WorkflowExecutionInfo{
+			Execution: &commonpb.WorkflowExecution{WorkflowId: "lane/shop/" + target}, StartTime: timestamppb.New(minuteOf(1)),
+			SearchAttributes: attributes(map[string]string{"SerinPipeline": "shop", "SerinTarget": target}),
+		}
+	}
+	s.pages = []*workflowservice.ListWorkflowExecutionsResponse{{Executions: []*workflowpb.WorkflowExecutionInfo{entry("prod"), entry("staging")}}}
+	got, err := s.client(nil).Lanes(t.Context(), Filter{Pipeline: "shop"})
+	if err != nil || len(got) != 2 || got[0].Target != "prod" || got[1].Target != "staging" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	const want = "WorkflowType = 'Lane' AND ExecutionStatus = 'Running' AND SerinPipeline = 'shop'"
+	if s.lists[0].GetQuery() != want {
+		t.Errorf("asked %s, want %s", s.lists[0].GetQuery(), want)
+	}
+	_, err = s.client(nil).Lanes(t.Context(), Filter{Release: "v2"})
+	wantError(t, err, rollout.Invalid, "list lanes: a lane has no release and no state of its own (list rollouts)")
+}

@@ -88,7 +88,8 @@ func (c *Client) Release(ctx context.Context, pipeline, release string) (rollout
 // promotion: bound ctx.
 //
 // Errors: NotFound if the release has no such target, or ended without going
-// there; Failed if it could not be planned; Expired with ctx.
+// there; Refused if a rollout was due and a deploy policy or the lane forbade it; Failed if
+// it could not be planned; Expired with ctx.
 func (c *Client) WaitRollout(ctx context.Context, pipeline, release, target string) (string, error) {
 	const op = "wait for rollout of"
 	if err := given(op, "pipeline", pipeline, "release", release, "target", target); err != nil {
@@ -124,6 +125,10 @@ func stageRollout(s rollout.ReleaseStatus, target string) (string, error) {
 		}
 		if stage.Rollout == "" && !s.Ended.IsZero() {
 			return "", in.fail(rollout.NotFound, errors.New("the release ended before it was promoted there"), "")
+		}
+		if stage.Rollout == "" && stage.Refused != "" {
+			return "", in.fail(rollout.Refused, errors.New(stage.Refused),
+				fmt.Sprintf("promote it later: serin release promote --pipeline %s --release %s --to-target %s", s.Pipeline, s.Release, target))
 		}
 		return stage.Rollout, nil
 	}

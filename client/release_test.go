@@ -137,6 +137,12 @@ func TestWaitRollout(t *testing.T) {
 			kind: rollout.Failed, text: "find rollout of v2 to prod: the release could not be planned: no pipeline shop", after: 3 * time.Second,
 		},
 		{
+			name: "forbidden", target: "prod", kind: rollout.Refused,
+			first: rollout.ReleaseStatus{Pipeline: "shop", Release: "v2", Stages: []rollout.StageStatus{{Target: "prod", Refused: "policy freeze forbids CREATE"}}},
+			text: "find rollout of v2 to prod: policy freeze forbids CREATE " +
+				"(promote it later: serin release promote --pipeline shop --release v2 --to-target prod)",
+		},
+		{
 			name: "abandoned", target: "prod", first: rollout.ReleaseStatus{Release: "v2", Stages: stages(""), Ended: time.Unix(1, 0)},
 			kind: rollout.NotFound, text: "find rollout of v2 to prod: the release ended before it was promoted there",
 		},

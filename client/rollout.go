@@ -29,8 +29,11 @@ type Rollout struct {
 func (r Rollout) Done() bool { return r.State.Final() || r.State == rollout.StateFailed }
 
 // Waits reports whether nothing happens until somebody acts: an advance, an
-// approval, or a person's decision.
+// approval, or a person's decision. A controller that is HALTED waits for one.
 func (r Rollout) Waits() bool {
+	if r.State == rollout.StateHalted {
+		return true
+	}
 	if r.Done() || r.Waiting == nil {
 		return false
 	}
@@ -110,7 +113,7 @@ func (c *Client) Lane(ctx context.Context, pipeline, target string) (rollout.Lan
 		return rollout.LaneStatus{}, err
 	}
 	var lane rollout.LaneStatus
-	in := call{op: op, on: pipeline + " on " + target, missing: "no release has reached it; serin rollout list --pipeline " + pipeline}
+	in := onLane(op, pipeline, target)
 	err := c.do(ctx, in, answerLimit, func(ctx context.Context) error {
 		return c.query(ctx, rollout.LaneID(pipeline, target), rollout.QueryState, &lane)
 	})

@@ -141,7 +141,7 @@ func TestPlanAndLane(t *testing.T) {
 		t.Errorf("lane %+v, %v", got, err)
 	}
 	_, err := c.Lane(t.Context(), "shop", "qa")
-	wantError(t, err, rollout.NotFound, "read lane shop on qa: it does not exist (no release has reached it; serin rollout list --pipeline shop)")
+	wantError(t, err, rollout.NotFound, "read lane shop on qa: it does not exist (nothing was ever rolled out there; serin target list --pipeline shop)")
 	_, err = c.Plan(t.Context(), "shop", "")
 	wantError(t, err, rollout.Invalid, "read plan of: no rollout given")
 }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -47,6 +49,24 @@ func (a Attributes) rules(at *judge) {
 		at.bad(`selects nothing: give id, labels or both; id "*" is any`)
 	}
 	labelRules(at.key("labels"), a.Labels, maxLabelBytes)
+}
+
+// Acting lists the automations that act on rollouts of a pipeline to the target of a stage,
+// sorted by name: those that select it and are not suspended.
+func (c *Config) Acting(pipeline, target string) []string {
+	var out []string
+	for _, a := range c.Automations {
+		if a.PipelineName() == pipeline && !a.Suspended && a.selects(c.reached(target, "")) {
+			out = append(out, a.Metadata.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// match reports whether a selects e: by id, by labels, or by both if both are given.
+func (a Attributes) match(e *Envelope) bool {
+	return (a.ID == "" || a.ID == "*" || a.ID == e.Metadata.Name) && hasLabels(e.Metadata.Labels, a.Labels)
 }
 
 func (r AutomationRule) rules(at *judge, names ids) {

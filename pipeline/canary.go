@@ -110,7 +110,9 @@ func (c *Canary) OnFailure(apiVersion string) rollout.OnFailure {
 	return rollout.OnFailureHold
 }
 
-// RuntimeConfig says by what means traffic is split.
+// RuntimeConfig says by what means traffic is split: one of its keys, or under
+// serin.dev/v1 both for a multi-target whose children are clusters and locations
+// of Cloud Run.
 type RuntimeConfig struct {
 	// Kubernetes splits traffic between pods.
 	Kubernetes *KubernetesConfig `yaml:"kubernetes,omitempty"`

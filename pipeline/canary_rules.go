@@ -115,7 +115,9 @@ func (c *Canary) replicaRules(at *judge, r *Replicas) {
 }
 
 func (r *RuntimeConfig) rules(at *judge) {
-	exactlyOne(at, []choice{{"kubernetes", r.Kubernetes != nil}, {"cloudRun", r.CloudRun != nil}})
+	if both := r.Kubernetes != nil && r.CloudRun != nil; !both || !at.src.extended {
+		exactlyOne(at, []choice{{"kubernetes", r.Kubernetes != nil}, {"cloudRun", r.CloudRun != nil}})
+	}
 	if r.Kubernetes != nil {
 		r.Kubernetes.rules(at.key("kubernetes"))
 	}

@@ -108,27 +108,10 @@ func (k *checker) target(t *Target) {
 		if first == nil {
 			first = child
 		}
-		if !sameRuntime(first, child) {
-			item.bad("%q is %s, but %q is %s: all children have one runtime", name, child.runs(), first.Metadata.Name, first.runs())
+		if other := apart(first, child, at.src.extended); other != "" {
+			item.bad("%q is %s, but %q is %s: all children %s", name, child.runs(), first.Metadata.Name, first.runs(), other)
 		}
 	}
-}
-
-// runs says what kind of destination t is, for people.
-func (t *Target) runs() string {
-	if id := t.customType(); id != "" {
-		return "customTarget " + id
-	}
-	return t.Runtime()
-}
-
-// cluster reports whether t is a Kubernetes cluster of any sort.
-func (t *Target) cluster() bool {
-	return t.GKE != nil || t.AnthosCluster != nil || t.Kubernetes != nil
-}
-
-func sameRuntime(a, b *Target) bool {
-	return a.runs() == b.runs() || (a.cluster() && b.cluster())
 }
 
 // leaf is one single target of a pipeline, and how the pipeline reaches it.
@@ -170,9 +153,10 @@ func (k *checker) pipeline(p *DeliveryPipeline) {
 	reached := map[string]leaf{}
 	for _, l := range leaves {
 		at, name := stages.item(l.stage), l.target.Metadata.Name
-		if first := leaves[0].target; !sameRuntime(first, l.target) {
-			at.key("targetId").bad("target %q is %s, but %q is %s: all targets of a pipeline have one runtime",
-				name, l.target.runs(), first.Metadata.Name, first.runs())
+		first := leaves[0].target
+		if other := apart(first, l.target, stages.src.extended); other != "" {
+			at.key("targetId").bad("target %q is %s, but %q is %s: all targets of a pipeline %s",
+				name, l.target.runs(), first.Metadata.Name, first.runs(), other)
 		}
 		if other, twice := reached[name]; twice && (other.parent != nil || l.parent != nil) {
 			at.key("targetId").bad("target %q is reached twice, here%s and by stages[%d]%s: a target appears once in a pipeline",
@@ -180,7 +164,8 @@ func (k *checker) pipeline(p *DeliveryPipeline) {
 		}
 		reached[name] = l
 		if s := p.SerialPipeline.Stages[l.stage].Strategy; s != nil {
-			k.strategy(s, l, at.key("strategy"))
+			k.coverage(s, l, at.key("strategy"))
+			s.fits(l, matesOf(l, leaves), at.key("strategy"))
 		}
 	}
 }
@@ -190,44 +175,6 @@ func (l leaf) by() string {
 		return ""
 	}
 	return " (as a child of " + l.parent.Metadata.Name + ")"
-}
-
-// self is the id of the target's own cluster among destinations.
-const self = "@self"
-
-// strategy judges how a stage's strategy fits one of its targets.
-func (k *checker) strategy(s *Strategy, l leaf, at *judge) {
-	k.coverage(s, l, at)
-	if s.Canary == nil || s.Canary.RuntimeConfig == nil {
-		return
-	}
-	at = at.key("canary").key("runtimeConfig")
-	r, t := s.Canary.RuntimeConfig, l.target
-	if r.Kubernetes != nil && !t.cluster() {
-		at.key("kubernetes").bad("target %q is %s: it needs %s", t.Metadata.Name, t.runs(), fitting(t))
-	}
-	if r.CloudRun != nil && t.Run == nil {
-		at.key("cloudRun").bad("target %q is %s: it needs %s", t.Metadata.Name, t.runs(), fitting(t))
-	}
-	if !s.Canary.mesh() || r.Kubernetes.GatewayServiceMesh.RouteDestinations == nil {
-		return
-	}
-	at = at.key("kubernetes").key("gatewayServiceMesh").key("routeDestinations").key("destinationIds")
-	for i, id := range r.Kubernetes.GatewayServiceMesh.RouteDestinations.DestinationIDs {
-		if _, ok := t.AssociatedEntities[id]; !ok && id != self {
-			at.item(i).bad("target %q has no associated entity %q; it has %s", t.Metadata.Name, id, listed(sortedKeys(t.AssociatedEntities)))
-		}
-	}
-}
-
-func fitting(t *Target) string {
-	switch {
-	case t.cluster():
-		return "runtimeConfig.kubernetes"
-	case t.Run != nil:
-		return "runtimeConfig.cloudRun"
-	}
-	return "a customCanaryDeployment without runtimeConfig"
 }
 
 func listed(words []string) string {

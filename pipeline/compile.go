@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/serin-dev/serin/rollout"
 )
@@ -27,8 +26,14 @@ type Stage struct {
 	// release and of its manifests, the name of the Cloud Run service, the
 	// namespace in a cluster, and warnings.
 	Plan rollout.Plan `json:"plan"`
-	// Renders has one entry for each phase of Plan, in the same order.
-	Renders []Render `json:"renders"`
+	// Renders has one entry for each phase of Plan, in the same order; of a
+	// multi-target none.
+	Renders []Render `json:"renders,omitempty"`
+	// Children has one entry for each child of a multi-target, in its order: the
+	// stage as it is for that child. Plan is then that of the controller, whose
+	// phases those of the children are too, and which rendering does not change
+	// but for the digest of the release.
+	Children []Stage `json:"children,omitempty"`
 }
 
 // Render says how the manifest of one phase is made.
@@ -38,6 +43,9 @@ type Render struct {
 	Profiles []string `json:"profiles,omitempty"`
 	// Parameters are the effective deploy parameters.
 	Parameters map[string]string `json:"parameters,omitempty"`
+	// Runtime is the only one whose objects are kept; "" keeps all. It is set where
+	// the targets of a pipeline have several.
+	Runtime rollout.Runtime `json:"runtime,omitempty"`
 	// Labels and Annotations are added to the pods of the named Deployment.
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -67,10 +75,7 @@ func Compile(c *Config, req Request) ([]Stage, error) {
 	own := c.Only(req.Pipeline)
 	invalid := own.Check()
 	req.rules(&invalid)
-	var stages []Stage
-	for _, l := range own.leaves(p) {
-		stages = append(stages, own.stage(p, l, req, &invalid))
-	}
+	stages := own.stages(p, req, &invalid)
 	unsupported := own.unsupported(p)
 	switch all := slices.Concat(invalid, unsupported).tidy(); {
 	case len(invalid) > 0:
@@ -103,93 +108,3 @@ func (r Request) rules(into *Problems) {
 }
 
 func (r Request) at(into *Problems) *judge { return &judge{src: &source{}, into: into} }
-
-// stage plans one target of p.
-func (c *Config) stage(p *DeliveryPipeline, l leaf, req Request, invalid *Problems) Stage {
-	s := p.SerialPipeline.Stages[l.stage]
-	parameters := effective(p, l, req, invalid)
-	plan := rollout.Plan{
-		APIVersion: p.APIVersion, Pipeline: req.Pipeline, Release: req.Release,
-		Target: l.target.frozen(), OnFailure: s.Strategy.onFailure(p.APIVersion),
-	}
-	if l.target.cluster() {
-		plan.Kubernetes = s.Strategy.kubernetes(l.target)
-	} else {
-		plan.CloudRun = s.Strategy.cloudRun()
-	}
-	out := Stage{Target: l.target.Metadata.Name}
-	var before *Advance
-	for _, ph := range s.Strategy.phases() {
-		plan.Phases = append(plan.Phases, rollout.Phase{
-			ID: ph.id, Weight: ph.weight, Custom: s.Strategy.custom(), Advance: before.frozen(),
-			Jobs: []rollout.Job{{ID: rollout.JobDeploy}, {ID: rollout.JobVerify, Disabled: true}},
-			Size: ph.replicas.frozen(), Match: frozenMatches(ph.match),
-		})
-		metadata := s.Strategy.podMetadata(ph.id)
-		out.Renders = append(out.Renders, Render{
-			Phase: ph.id, Profiles: union(s.Profiles, ph.profiles), Parameters: parameters,
-			Labels: metadata.Labels, Annotations: metadata.Annotations,
-		})
-		before = ph.next
-	}
-	out.Plan = plan
-	return out
-}
-
-// union is a, then what b adds.
-func union(a, b []string) []string {
-	out := slices.Clone(a)
-	for _, s := range b {
-		if !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func (a *Advance) frozen() rollout.Advance {
-	if a == nil || a.Mode != Automatic {
-		return rollout.Advance{}
-	}
-	return rollout.Advance{Automatic: true, Wait: time.Duration(a.Wait)}
-}
-
-func (t *Target) frozen() rollout.Target {
-	out := rollout.Target{Name: t.Metadata.Name, TaskQueue: t.TaskQueue}
-	if out.TaskQueue == "" {
-		out.TaskQueue = rollout.DefaultTaskQueue
-	}
-	if t.cluster() {
-		out.Runtime, out.Cluster = rollout.RuntimeKubernetes, t.reached()
-	}
-	if t.Run != nil {
-		out.Runtime, out.Location, out.Endpoint = rollout.RuntimeCloudRun, t.Run.Location, t.Run.Endpoint
-	}
-	return out
-}
-
-// onFailure says what happens when a phase before stable fails; a nil s has
-// only stable.
-func (s *Strategy) onFailure(apiVersion string) rollout.OnFailure {
-	if s == nil || s.Canary == nil {
-		return (&Canary{}).OnFailure(apiVersion)
-	}
-	return s.Canary.OnFailure(apiVersion)
-}
-
-// custom reports whether the manifests shape the traffic themselves.
-func (s *Strategy) custom() bool {
-	if s == nil || s.Canary == nil {
-		return false
-	}
-	r := s.Canary.RuntimeConfig
-	return r == nil || (r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl)
-}
-
-func (s *Strategy) cloudRun() *rollout.CloudRun {
-	if s == nil || s.Canary == nil || s.Canary.RuntimeConfig == nil || s.Canary.RuntimeConfig.CloudRun == nil {
-		return &rollout.CloudRun{}
-	}
-	r := s.Canary.RuntimeConfig.CloudRun
-	return &rollout.CloudRun{CanaryTags: r.CanaryRevisionTags, PriorTags: r.PriorRevisionTags, StableTags: r.StableRevisionTags}
-}

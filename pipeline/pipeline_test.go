@@ -88,15 +88,15 @@ func TestCustomChecksRunEveryFiveMinutesByDefault(t *testing.T) {
 func TestCompileRefusesWithProblemsToBranchOn(t *testing.T) {
 	t.Parallel()
 	f := named("a.yaml", "prod")
-	f.Content = append(f.Content, "requireApproval: true\n---\napiVersion: serin.dev/v1\nkind: DeliveryPipeline\nmetadata: {name: web}\nserialPipeline: {stages: [{targetId: prod}]}\n"...)
+	f.Content = append(f.Content, "executionConfigs: [{usages: [RENDER, DEPLOY], verbose: true}]\n---\napiVersion: serin.dev/v1\nkind: DeliveryPipeline\nmetadata: {name: web}\nserialPipeline: {stages: [{targetId: prod}]}\n"...)
 	c, err := pipeline.Load(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = pipeline.Compile(c, pipeline.Request{Pipeline: "web", Release: "r1"})
 	var ps pipeline.Problems
-	if !errors.As(err, &ps) || len(ps) != 1 || ps[0].Path != "requireApproval" || ps[0].Line != 5 {
-		t.Errorf("got %v, want one problem at requireApproval on line 5", err)
+	if !errors.As(err, &ps) || len(ps) != 1 || ps[0].Path != "executionConfigs[0].verbose" || ps[0].Line != 5 {
+		t.Errorf("got %v, want one problem at executionConfigs[0].verbose on line 5", err)
 	}
 	if got := rollout.KindOf(err); got != rollout.Unsupported {
 		t.Errorf("kind is %s", got)

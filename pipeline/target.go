@@ -22,6 +22,9 @@ type Target struct {
 
 	// RequireApproval makes every rollout wait for an approval first.
 	RequireApproval bool `yaml:"requireApproval,omitempty" rule:"default=false"`
+	// Approval says whose approvals a rollout needs, and until when. Only
+	// together with requireApproval.
+	Approval *Approval `yaml:"approval,omitempty" rule:"extension,default=one approval of anybody at any time"`
 	// DeployParameters are values for the manifests of this target: at most 50.
 	DeployParameters map[string]string `yaml:"deployParameters,omitempty"`
 	// AssociatedEntities are further clusters, by id, for routeDestinations.
@@ -31,8 +34,21 @@ type Target struct {
 	// only once.
 	ExecutionConfigs []ExecutionConfig `yaml:"executionConfigs,omitempty"`
 	// TaskQueue is the Temporal task queue of the workers that reach this
-	// target.
+	// target. That of a multi-target is for its children without one.
 	TaskQueue string `yaml:"taskQueue,omitempty" rule:"extension,length=255,default=serin"`
+}
+
+// Approval says whose approvals a rollout needs, and until when.
+type Approval struct {
+	// ExpireAfter is how long a rollout waits for its approvals, from when it
+	// was made. After that it is rejected.
+	ExpireAfter Wait `yaml:"expireAfter,omitempty" rule:"duration=1m..,default=never"`
+	// Approvers are the actors whose approval counts, as they name themselves
+	// in commands.
+	Approvers []string `yaml:"approvers,omitempty" rule:"unique,items=1..50,length=128,default=anybody"`
+	// MinApprovals is how many different actors must approve; not above the
+	// number of approvers.
+	MinApprovals int `yaml:"minApprovals,omitempty" rule:"range=1..20,default=1"`
 }
 
 // GKECluster is a Google Kubernetes Engine cluster.
@@ -76,9 +92,20 @@ func (c CustomTarget) ID() string {
 
 // MultiTarget is a list of targets that are rolled out to in parallel.
 type MultiTarget struct {
-	// TargetIDs are the children: 1 to 100, all of one runtime. A child is no
-	// multi-target, requires no approval and is no stage of the same pipeline.
+	// TargetIDs are the children: 1 to 100. A child is no multi-target, requires
+	// no approval and is no stage of the same pipeline. All of them have one
+	// runtime; under serin.dev/v1 they may be clusters and locations of Cloud
+	// Run, and each gets the objects of its runtime.
 	TargetIDs []string `yaml:"targetIds" rule:"required,id,unique,items=1..100"`
+	// Waves order the children: in each phase a wave begins when all jobs of
+	// the wave before are done. Every child is in exactly one.
+	Waves [][]string `yaml:"waves,omitempty" rule:"extension,id,items=1..100,default=all children at once"`
+	// MaxConcurrent is how many children are worked on at the same time.
+	MaxConcurrent int `yaml:"maxConcurrent,omitempty" rule:"extension,range=1..100,default=all"`
+	// FailureBudget is how many children may fail. When more do, no further
+	// wave begins, running jobs are terminated, and every child that is not
+	// promoted follows onFailure.
+	FailureBudget *int `yaml:"failureBudget,omitempty" rule:"extension,range=0..100,default=none: nothing is terminated and no wave begins after one with a failure"`
 }
 
 // KubernetesCluster is any cluster the worker can reach. Empty means the

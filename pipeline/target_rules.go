@@ -1,6 +1,10 @@
 package pipeline
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 func (t *Target) rules(at *judge) {
 	exactlyOne(at, t.runtimes())
@@ -16,9 +20,61 @@ func (t *Target) rules(at *judge) {
 	if i := slices.Index(t.children(), t.Metadata.Name); i >= 0 && t.Metadata.Name != "" {
 		at.key("multiTarget").key("targetIds").item(i).bad("a multi-target cannot contain itself")
 	}
+	if t.MultiTarget != nil {
+		t.MultiTarget.waveRules(at.key("multiTarget").key("waves"))
+	}
+	if t.Approval != nil {
+		if !t.RequireApproval {
+			at.key("approval").bad("has no effect without requireApproval: add requireApproval: true or remove it")
+		}
+		t.Approval.rules(at.key("approval"))
+	}
 	parameterRules(at.key("deployParameters"), t.DeployParameters)
 	t.entityRules(at.key("associatedEntities"))
 	t.executionRules(at.key("executionConfigs"))
+}
+
+func (a *Approval) rules(at *judge) {
+	for i, name := range a.Approvers {
+		if name == "" || strings.TrimSpace(name) != name {
+			at.key("approvers").item(i).bad("%q is no actor: write what the person gives as --by, such as ada@shop.example", name)
+		}
+	}
+	if n := len(a.Approvers); n > 0 && a.MinApprovals > n {
+		at.key("minApprovals").bad("is %d, but there %s: nobody could approve enough", a.MinApprovals, approvers(n))
+	}
+}
+
+func approvers(n int) string {
+	if n == 1 {
+		return "is 1 approver"
+	}
+	return fmt.Sprintf("are %d approvers", n)
+}
+
+// waveRules judges that every child is in exactly one wave.
+func (m *MultiTarget) waveRules(at *judge) {
+	if m.Waves == nil {
+		return
+	}
+	first := map[string]int{}
+	for i, wave := range m.Waves {
+		for j, name := range wave {
+			switch before, twice := first[name]; {
+			case twice:
+				at.item(i).item(j).bad("%q is already in waves[%d]: a child is in one wave", name, before)
+			case !slices.Contains(m.TargetIDs, name):
+				at.item(i).item(j).bad("%q is no child: targetIds are %s", name, listed(m.TargetIDs))
+			default:
+				first[name] = i
+			}
+		}
+	}
+	for _, name := range m.TargetIDs {
+		if _, ok := first[name]; !ok {
+			at.bad("lack %q: every child is in exactly one wave", name)
+		}
+	}
 }
 
 func (l *CloudRunLocation) rules(at *judge) {

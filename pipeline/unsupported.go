@@ -13,16 +13,6 @@ func (c *Config) unsupported(p *DeliveryPipeline) Problems {
 	for _, t := range c.Targets {
 		t.unsupported(t.at(&out))
 	}
-	for _, a := range c.Automations {
-		if !a.Suspended && c.selects(a.Selector.Targets) {
-			a.at(&out).cannot("automation %s, which selects targets of pipeline %s: set suspended to true", a.Metadata.Name, p.Metadata.Name)
-		}
-	}
-	for _, d := range c.Policies {
-		if !d.Suspended && c.restricts(p, d) {
-			d.at(&out).cannot("deploy policy %s, which selects pipeline %s: set suspended to true", d.Metadata.Name, p.Metadata.Name)
-		}
-	}
 	return out
 }
 
@@ -65,11 +55,8 @@ func (r *CloudRunConfig) unusedTags(at *judge) {
 }
 
 func (t *Target) unsupported(at *judge) {
-	if runtime := t.Runtime(); runtime != "run" && !t.cluster() {
-		at.key(runtime).cannot("rollouts to %s, only to run, gke, anthosCluster and kubernetes", runtime)
-	}
-	if t.RequireApproval {
-		at.key("requireApproval").cannot("approvals")
+	if t.CustomTarget != nil {
+		at.key("customTarget").cannot("rollouts to customTarget, only to run, gke, anthosCluster, kubernetes and multiTarget")
 	}
 	if len(t.AssociatedEntities) > 0 && !t.cluster() {
 		at.key("associatedEntities").cannot("associatedEntities of %s", t.Runtime())
@@ -94,34 +81,4 @@ func (e ExecutionConfig) unsupported(at *judge) {
 			at.key(c.name).cannot("jobs with their own %s", c.name)
 		}
 	}
-}
-
-// selects reports whether one of the attributes matches a target of c.
-func (c *Config) selects(attributes []Attributes) bool {
-	for _, t := range c.Targets {
-		for _, a := range attributes {
-			if a.match(&t.Envelope) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// restricts reports whether d matches p together with one of its targets.
-func (c *Config) restricts(p *DeliveryPipeline, d *DeployPolicy) bool {
-	for _, s := range d.Selectors {
-		if s.DeliveryPipeline != nil && !s.DeliveryPipeline.match(&p.Envelope) {
-			continue
-		}
-		if s.Target == nil || c.selects([]Attributes{*s.Target}) {
-			return true
-		}
-	}
-	return false
-}
-
-// match reports whether a selects e: by id, by labels, or by both if both are given.
-func (a Attributes) match(e *Envelope) bool {
-	return (a.ID == "" || a.ID == "*" || a.ID == e.Metadata.Name) && hasLabels(e.Metadata.Labels, a.Labels)
 }

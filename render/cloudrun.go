@@ -44,7 +44,7 @@ func notAService(o Object) string {
 	switch {
 	case o.APIVersion == "serving.knative.dev/v1" && o.Kind == "Service":
 		return ""
-	case o.Group() == "serving.knative.dev" && o.Kind == "Service":
+	case o.Group() == knative && o.Kind == "Service":
 		return fmt.Sprintf("%s has apiVersion %s: write serving.knative.dev/v1", o, o.APIVersion)
 	case o.Group() == "run.googleapis.com" && o.Kind == "Job":
 		return fmt.Sprintf("%s is a Cloud Run job: jobs have no traffic and cannot be rolled out in phases", o)

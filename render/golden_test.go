@@ -18,8 +18,8 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected part of testdata/*.txt")
 
 // A case is one file: settings ("profile: canary", "parameter: key=value",
-// "image: name=ref", "skaffold: path", "some images: true", "cloud run: true" or
-// "custom"), then the files of the source, each after a line "-- path --", then
+// "image: name=ref", "skaffold: path", "some images: true", "runtime: cloudRun",
+// "cloud run: true" or "custom"), then the files of the source, each after a line "-- path --", then
 // "----" and the manifest with its objects, or the error.
 func TestRender(t *testing.T) {
 	t.Parallel()
@@ -102,6 +102,8 @@ func (c *testCase) set(t *testing.T, line string) {
 		c.skaffold = setting
 	case "some images":
 		c.request.SomeImages = setting == "true"
+	case "runtime":
+		c.request.Runtime = rollout.Runtime(setting)
 	case "cloud run":
 		c.cloudRun = setting
 	default:

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/serin-dev/serin/rollout"
 )
 
 // Manifest is the rendered result for one target and phase.
@@ -86,6 +88,29 @@ func (ds documents) deployable() documents {
 	}
 	return kept
 }
+
+// of keeps the documents of one runtime, or all of them for "". What is no object is
+// kept, to be reported.
+func (ds documents) of(runtime rollout.Runtime) (documents, error) {
+	var kept documents
+	for _, d := range ds {
+		group, _, _ := strings.Cut(text(d.root, "apiVersion"), "/")
+		if runtime == "" || group == "" || (group == knative) == (runtime == rollout.RuntimeCloudRun) {
+			kept = append(kept, d)
+		}
+	}
+	if len(kept) > 0 {
+		return kept, nil
+	}
+	what := "all of them are of " + knative + ", which a cluster does not get here"
+	if runtime == rollout.RuntimeCloudRun {
+		what = "none is of " + knative + ", which is all that Cloud Run gets"
+	}
+	return nil, Problems{{Text: fmt.Sprintf("no object is left of %d: %s", len(ds), what)}}.failure("render")
+}
+
+// knative is the group of the objects that Cloud Run takes.
+const knative = "serving.knative.dev"
 
 // decode splits a file into documents. Empty ones are left out, and the items of
 // a List take its place.

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/serin-dev/serin/rollout"
 )
 
 // Source is a source directory, read and checked. It is immutable and safe for
@@ -34,6 +36,10 @@ type Request struct {
 	// Labels and Annotations are added to the pods of the Deployment that a plan
 	// names, by Complete. Without such a Deployment they are not used.
 	Labels, Annotations map[string]string
+	// Runtime leaves out objects of another runtime: RuntimeCloudRun keeps those of
+	// serving.knative.dev, RuntimeKubernetes all others; "" keeps all. To keep none is an
+	// error.
+	Runtime rollout.Runtime
 }
 
 // Open reads the source in fsys. If it has a skaffold.yaml (or .yml) at the top
@@ -90,6 +96,9 @@ func (s *Source) Render(r Request) (Manifest, error) {
 		return Manifest{}, err
 	}
 	var ps Problems
+	if docs, err = docs.of(r.Runtime); err != nil {
+		return Manifest{}, err
+	}
 	var m Manifest
 	m.Unmatched, m.images = setImages(docs, r.Images, &ps)
 	if !r.SomeImages {

@@ -118,6 +118,10 @@ func (e Event) verb() string {
 		return fmt.Sprintf("waits for %s: %s", e.Waiting.For, e.Waiting.Reason)
 	case e.Kind == EventEnded:
 		return "ended " + string(e.State)
+	case e.Kind == EventChild && e.Child != nil:
+		return e.Child.String()
+	case e.Kind == EventRepair && e.Repair != nil:
+		return "repair " + e.Repair.String()
 	}
 	names := map[EventKind]string{
 		EventJobStarted: "started", EventJobSucceeded: "succeeded", EventJobFailed: "failed",

@@ -25,16 +25,18 @@ func (s *Status) Apply(e Event) {
 // folds says what each kind of event changes. A refused command changes nothing.
 func folds() map[EventKind]func(*Status, Event) {
 	return map[EventKind]func(*Status, Event){
-		EventCreated:    func(s *Status, e Event) { s.Created, s.Waiting = e.Time, e.Waiting },
-		EventGranted:    (*Status).granted,
-		EventWaiting:    (*Status).wait,
-		EventAdvanced:   func(s *Status, _ Event) { s.Waiting = nil },
-		EventResumed:    func(s *Status, _ Event) { s.Waiting, s.Paused = nil, false },
-		EventCancelling: func(s *Status, _ Event) { s.State, s.Waiting = StateCancelling, nil },
-		EventFailed: func(s *Status, e Event) { // the time of end stays until a retry is granted the lane
-			s.State, s.Waiting, s.Ended = StateFailed, nil, e.Time
+		EventCreated:  (*Status).created,
+		EventGranted:  (*Status).granted,
+		EventWaiting:  (*Status).wait,
+		EventAdvanced: func(s *Status, _ Event) { s.Waiting = nil },
+		EventResumed:  (*Status).resumed,
+		EventCancelling: func(s *Status, e Event) {
+			if s.enter(e, StateCancelling) {
+				s.Waiting = nil
+			}
 		},
-		EventEnded: (*Status).ended,
+		EventFailed: (*Status).failed,
+		EventEnded:  (*Status).ended,
 
 		EventBaseline: func(s *Status, e Event) { s.Split, s.Baseline, s.URL = e.Split, e.Digest, e.URL },
 		EventSettled:  func(s *Status, e Event) { s.Split, s.Stable = e.Split, e.Revision },
@@ -56,29 +58,62 @@ func folds() map[EventKind]func(*Status, Event) {
 	}
 }
 
+func (s *Status) created(e Event) {
+	s.Created, s.Waiting = e.Time, e.Waiting
+	if e.Waiting != nil && e.Waiting.For == WaitApproval {
+		s.Approval.Expires = e.Waiting.Until
+	}
+}
+
+// resumed ends a pause and what a person, or a worker, was asked for. A timer that runs goes on,
+// and so does a halt.
+func (s *Status) resumed(Event) {
+	s.Paused = false
+	if s.State != StateHalted && s.Waiting != nil && (s.Waiting.For == WaitPerson || s.Waiting.For == WaitWorker) {
+		s.Waiting = nil
+	}
+}
+
 func (s *Status) granted(e Event) {
-	if s.State.Final() {
+	if s.State != StateCancelling && !s.enter(e, StateInProgress) {
 		return
 	}
 	s.Waiting, s.Failure, s.Ended = nil, "", time.Time{}
-	if s.State != StateCancelling {
-		s.State = StateInProgress
-	}
 	if s.Started.IsZero() {
 		s.Started = e.Time
+	}
+	if len(s.Children) > 0 {
+		s.revive(0)
 	}
 }
 
 func (s *Status) wait(e Event) {
+	if s.State.Final() {
+		return
+	}
 	s.Waiting = e.Waiting
-	if e.Waiting != nil && e.Waiting.For == WaitLane && s.State != StateCancelling {
-		s.State = StatePending
+	if e.Waiting != nil && e.Waiting.For == WaitLane {
+		s.enter(e, StatePending)
+	}
+}
+
+// failed keeps the time of end until a retry is granted the lane.
+func (s *Status) failed(e Event) {
+	if !s.enter(e, StateFailed) {
+		return
+	}
+	s.Waiting, s.Ended = nil, e.Time
+	if len(s.Children) > 0 {
+		s.failedChildren(e)
 	}
 }
 
 func (s *Status) ended(e Event) {
-	s.State, s.Waiting, s.Ended = e.State, nil, e.Time
-	if e.State == StateCancelled {
+	if !s.enter(e, e.State) {
+		return
+	}
+	s.Waiting, s.Ended = nil, e.Time
+	if e.State == StateCancelled || e.State == StateApprovalRejected {
 		s.abortPhases(0, e.Time)
 	}
 }
@@ -249,7 +284,7 @@ func (ph *PhaseStatus) reset() {
 }
 
 func (j *JobStatus) endRun(state RunState, failure string) {
-	if j != nil && j.Run != nil {
+	if j != nil && j.Run != nil && (j.Run.State == RunInProgress || j.Run.State == RunTerminating) {
 		j.Run.State, j.Run.Failure = state, failure
 	}
 }

@@ -5,26 +5,43 @@ import "time"
 // commandFolds says what people, policies and automations change.
 func commandFolds() map[EventKind]func(*Status, Event) {
 	return map[EventKind]func(*Status, Event){
-		EventApproved: (*Status).approved,
-		EventRejected: func(s *Status, e Event) {
-			s.Approval.State = ApprovalRefused
-			s.Approval.Votes = append(s.Approval.Votes, Vote{Actor: e.Actor, Reason: e.Reason, Rejected: true, Time: e.Time})
-		},
+		EventApproved:   (*Status).approved,
+		EventRejected:   (*Status).rejected,
 		EventPaused:     func(s *Status, _ Event) { s.Paused = true },
-		EventRepair:     func(s *Status, e Event) { s.Repair = e.Repair },
+		EventRepair:     func(s *Status, e Event) { s.Repair, s.Waiting = e.Repair, nil },
 		EventRolledBack: func(s *Status, e Event) { s.RolledBackBy = append(s.RolledBackBy, e.Note) },
 		EventOverridden: func(*Status, Event) {},
 		EventPolicy:     func(*Status, Event) {},
 		EventAutomation: func(*Status, Event) {},
 		EventChild:      (*Status).childChanged,
-		EventHalted:     func(s *Status, e Event) { s.State, s.Waiting, s.Failure = StateHalted, nil, e.Note },
+		EventHalted: func(s *Status, e Event) {
+			if s.enter(e, StateHalted) {
+				s.Waiting, s.Failure = nil, e.Note
+			}
+		},
 	}
 }
 
 func (s *Status) approved(e Event) {
+	if s.Approval.State != ApprovalNeeded {
+		return
+	}
 	s.Approval.Votes = append(s.Approval.Votes, Vote{Actor: e.Actor, Reason: e.Reason, Time: e.Time})
 	if len(s.Approval.Votes) >= s.Approval.Needs {
 		s.Approval.State = ApprovalGiven
+		s.enter(e, StatePending)
+	}
+}
+
+// rejected ends the approval: by a person, or by nobody in time, which is no vote.
+func (s *Status) rejected(e Event) {
+	if s.Approval.State != ApprovalNeeded {
+		return
+	}
+	s.Approval.State, s.Failure = ApprovalRefused, e.Note
+	if e.Note == "" {
+		s.Approval.Votes = append(s.Approval.Votes, Vote{Actor: e.Actor, Reason: e.Reason, Rejected: true, Time: e.Time})
+		s.Failure = e.String()
 	}
 }
 
@@ -39,6 +56,10 @@ func (s *Status) childChanged(e Event) {
 			s.Children[i] = *e.Child
 		}
 	}
+	if s.State == StateHalted && e.Child.PhaseState == PhaseInProgress && s.enter(e, StateInProgress) { // a failed child was revived
+		s.Waiting, s.Failure = nil, ""
+	}
+	s.PromotionBegun = s.PromotionBegun || (e.Child.Phase == StablePhase && e.Child.PhaseState != PhasePending)
 	_, at := s.Phase(e.Child.Phase)
 	for i := 0; i <= at; i++ {
 		ph := &s.Phases[i]
@@ -49,6 +70,19 @@ func (s *Status) childChanged(e Event) {
 		}
 		ph.derive(e.Time)
 	}
+}
+
+// failedChildren ends the phases of a controller that has FAILED: what has not begun does not.
+func (s *Status) failedChildren(e Event) {
+	for i := range s.Phases {
+		ph := &s.Phases[i]
+		if ph.State == PhaseInProgress {
+			ph.State, ph.Ended = PhaseFailed, e.Time
+			ph.abort()
+		}
+	}
+	s.abortPhases(0, e.Time)
+	s.Failure = e.Note
 }
 
 // follow makes the job what the child's phase is; passed, the child is beyond it.
@@ -80,22 +114,7 @@ func (j *JobStatus) follow(c ChildStatus, passed bool, now time.Time) {
 
 // derive makes a controller's phase what its jobs are.
 func (ph *PhaseStatus) derive(now time.Time) {
-	count := map[JobState]int{}
-	for _, j := range ph.Jobs {
-		count[j.State]++
-	}
-	all := len(ph.Jobs)
-	state := PhaseInProgress
-	switch {
-	case count[JobPending] == all:
-		state = PhasePending
-	case count[JobSkipped] == all:
-		state = PhaseSkipped
-	case count[JobSucceeded]+count[JobSkipped]+count[JobIgnored] == all:
-		state = PhaseSucceeded
-	case count[JobInProgress] == 0 && count[JobFailed]+count[JobAborted] > 0 && count[JobPending] == 0:
-		state = PhaseFailed
-	}
+	state := ph.ofJobs()
 	if state == ph.State {
 		return
 	}
@@ -103,9 +122,29 @@ func (ph *PhaseStatus) derive(now time.Time) {
 	if ph.Started.IsZero() {
 		ph.Started = now
 	}
-	if state == PhaseSucceeded || state == PhaseSkipped || state == PhaseFailed {
+	if state.Done() || state == PhaseFailed {
 		ph.Ended = now
 	}
+}
+
+// ofJobs is the state that a controller's phase has by its jobs.
+func (ph *PhaseStatus) ofJobs() PhaseState {
+	count := map[JobState]int{}
+	for _, j := range ph.Jobs {
+		count[j.State]++
+	}
+	pending, skipped, all := count[JobPending], count[JobSkipped], len(ph.Jobs)
+	switch {
+	case pending > 0 && pending+skipped == all:
+		return PhasePending
+	case skipped == all:
+		return PhaseSkipped
+	case count[JobSucceeded]+skipped+count[JobIgnored] == all:
+		return PhaseSucceeded
+	case count[JobInProgress]+pending == 0 && count[JobFailed]+count[JobAborted] > 0:
+		return PhaseFailed
+	}
+	return PhaseInProgress
 }
 
 // jobs returns the jobs that a controller's phase has: one for each child.

@@ -21,9 +21,14 @@ type Start struct {
 	StartingPhase string `json:"startingPhase,omitempty"` // earlier phases are SKIPPED; "" is the first
 	RollbackOf    string `json:"rollbackOf,omitempty"`    // the rollout that this one rolls back
 	Reason        string `json:"reason,omitempty"`
+	// What the lane's permission to make the rollout went past: deploy policies that were overridden,
+	// and suspended ones.
+	Overridden []string `json:"overriddenDeployPolicies,omitempty"`
+	Logged     []string `json:"suspendedDeployPolicies,omitempty"`
 
-	// Of a child only: its controller's rollout, its target, and the grant that begins it.
+	// Of a child only: its controller's rollout and target, its own target, and the grant that begins it.
 	Controller string `json:"controller,omitempty"`
+	Parent     string `json:"parent,omitempty"`
 	Target     string `json:"target,omitempty"`
 	Grant      *Grant `json:"grant,omitempty"`
 }
@@ -38,6 +43,8 @@ type Enqueue struct {
 
 	Automation    string `json:"automation,omitempty"` // the rule that promotes: "shop/promote/rule"
 	StartingPhase string `json:"startingPhase,omitempty"`
+	// Behavior is that of the release: a lane says less about the rollouts of an older one.
+	Behavior int `json:"behavior,omitempty"`
 }
 
 // Acquire asks for the lane: a rollout that was approved at the tail of the queue, or a retry,
@@ -86,7 +93,12 @@ type Follow struct {
 	Rollout string `json:"rollout"`
 	State   State  `json:"state"`
 
-	Superseded string `json:"superseded,omitempty"` // Rollout's release is not current on Target any more; this one is
+	// Each of these says something else than where Rollout stands: that its release is not current on
+	// Target any more, because this one is; that a rollout rolls it back; why the lane refuses
+	// what an automation asked for.
+	Superseded   string `json:"superseded,omitempty"`
+	RolledBackBy string `json:"rolledBackBy,omitempty"`
+	Refused      string `json:"refused,omitempty"`
 }
 
 // Record is what a lane keeps of one rollout, for as long as it may be needed to
@@ -122,7 +134,11 @@ type Record struct {
 	RollbackOf    string    `json:"rollbackOf,omitempty"`
 	RolledBackBy  string    `json:"rolledBackBy,omitempty"`
 	Head          bool      `json:"head,omitempty"`   // queues at the head: a rollback
+	Queued        time.Time `json:"queued,omitzero"`  // when it queued first; zero while it waits for approval
 	Started       time.Time `json:"started,omitzero"` // when it had the lane first
+	Behavior      int       `json:"behavior,omitempty"`
+	// Answer is what the lane answered to Request. Only Records have it.
+	Answer *Created `json:"answer,omitempty"`
 
 	// Children are the records of a controller's children by target. Only the records of
 	// Succeeded and Last have them.
@@ -130,8 +146,17 @@ type Record struct {
 }
 
 // Moved reports whether the rollout may have moved any traffic: it settled, or its
-// promotion began.
-func (r Record) Moved() bool { return len(r.Mark.Split) > 0 || r.PromotionBegun }
+// promotion began. One of its children is enough, whichever comes first.
+//
+//workflowcheck:ignore
+func (r Record) Moved() bool {
+	for _, child := range r.Children {
+		if child.Rollout != "" && child.Release == r.Release && child.Moved() {
+			return true
+		}
+	}
+	return len(r.Mark.Split) > 0 || r.PromotionBegun
+}
 
 // KeptRecords is how many rollouts a lane lists, besides those it must remember.
 const KeptRecords = 20
@@ -144,13 +169,14 @@ type LaneStatus struct {
 
 	Holder    string   `json:"holder,omitempty"`    // the rollout that has the lane
 	Queue     []string `json:"queue,omitempty"`     // PENDING rollouts, next first
-	Succeeded []Record `json:"succeeded,omitempty"` // the two newest, newest first; the first one is stable
+	Succeeded []Record `json:"succeeded,omitempty"` // of different releases, newest first: the stable one, and the newest that a rollback may go to
 	Last      *Record  `json:"last,omitempty"`      // the rollout that wrote last
 	Records   []Record `json:"records,omitempty"`   // the last 20 and every open one, newest first
 
 	Sent int `json:"sent"` // sequence number of the last message sent
 
 	Rejected []Record `json:"rejected,omitempty"` // releases that a person rolled back: not offered again until a newer release is made
+	Notes    []string `json:"notes,omitempty"`    // the newest 20: Signals and automations that the lane refused, and why
 }
 
 // Stable returns the newest rollout that SUCCEEDED, or nil.

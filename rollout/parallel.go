@@ -1,5 +1,7 @@
 package rollout
 
+import "fmt"
+
 // Parallel makes a plan that of a controller rollout: it deploys nothing itself, and
 // starts one child rollout for each child target. The phases of its plan have no jobs of
 // their own; those of its status are one for each child.
@@ -40,6 +42,24 @@ type ChildStatus struct {
 	Promoted   bool       `json:"promoted,omitempty"` // its revision is stable
 	Restored   bool       `json:"restored,omitempty"` // all traffic is back at its baseline
 	Weight     *Weight    `json:"weight,omitempty"`   // the share given last; nil before the first shift
+}
+
+// String is one line, such as "child prod-eu canary-25 SUCCEEDED 25%".
+func (c ChildStatus) String() string {
+	out := "child " + c.Target
+	switch {
+	case c.Phase != "":
+		out += " " + c.Phase + " " + string(c.PhaseState)
+	case c.State != "":
+		out += " " + string(c.State)
+	}
+	if c.Weight != nil {
+		out += fmt.Sprintf(" %d%%", *c.Weight)
+	}
+	if c.Failure != "" {
+		out += ": " + c.Failure
+	}
+	return out
 }
 
 // Direction is what a controller tells a child, beside the grant that begins it. Of its

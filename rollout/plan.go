@@ -58,6 +58,7 @@ type Runtime string
 const (
 	RuntimeCloudRun   Runtime = "cloudRun"
 	RuntimeKubernetes Runtime = "kubernetes"
+	RuntimeMulti      Runtime = "multi" // of a controller: its children have the platforms
 )
 
 // Target is where a rollout goes, frozen when the release was made.

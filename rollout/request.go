@@ -1,6 +1,9 @@
 package rollout
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Create asks a lane for a new rollout: the payload of its Updates promote, rollback and
 // redeploy, each also a Signal of the same name.
@@ -109,4 +112,16 @@ type RepairStatus struct {
 	Attempt  int         `json:"attempt,omitempty"`  // of Attempts
 	Attempts int         `json:"attempts,omitempty"` // retries of all repair phases together
 	Rollback bool        `json:"rollback,omitempty"` // it has asked for a rollback
+}
+
+// String is one line, such as "shop/repair/rule is IN_PROGRESS: canary-50 deploy, attempt 2 of 3".
+func (r RepairStatus) String() string {
+	out := fmt.Sprintf("%s is %s: %s %s", r.Rule, r.State, r.Phase, r.Job)
+	if r.Attempt > 0 {
+		out += fmt.Sprintf(", attempt %d of %d", r.Attempt, r.Attempts)
+	}
+	if r.Rollback {
+		out += ", rollback asked for"
+	}
+	return out
 }

@@ -60,6 +60,11 @@ const (
 	JobIgnored    JobState = "IGNORED"
 )
 
+// Done reports whether what follows the job may begin.
+func (s JobState) Done() bool {
+	return s == JobSucceeded || s == JobIgnored || s == JobSkipped || s == JobDisabled
+}
+
 // RunState is the state of one job run, which is one attempt of a job.
 type RunState string
 

@@ -132,6 +132,20 @@ func (s *Status) Job(phase string, id JobKind) *JobStatus {
 	return nil
 }
 
+// ChildJob returns a controller's job of the given phase for a child target, or nil.
+func (s *Status) ChildJob(phase, target string) *JobStatus {
+	ph, _ := s.Phase(phase)
+	if ph == nil {
+		return nil
+	}
+	for i := range ph.Jobs {
+		if ph.Jobs[i].Child == target {
+			return &ph.Jobs[i]
+		}
+	}
+	return nil
+}
+
 // NextPhase returns the first PENDING phase and its index, or nil and -1.
 func (s *Status) NextPhase() (*PhaseStatus, int) {
 	for i := range s.Phases {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -35,9 +36,20 @@ func Name(release, target string, n int) string {
 	return fmt.Sprintf("%s-to-%s-%04d", release, target, n)
 }
 
+// ChildName returns the name of the child rollout for a child target: it has its controller's
+// number.
+func ChildName(controller, release, target string) string {
+	return release + "-to-" + target + controller[strings.LastIndex(controller, "-"):]
+}
+
 // DocumentName returns the name under which a release's document is stored.
 func DocumentName(pipeline, release string) string {
 	return "releases/" + pipeline + "/" + release + ".json"
+}
+
+// AbandonedName returns the name of the artifact whose presence abandons a release.
+func AbandonedName(pipeline, release string) string {
+	return "releases/" + pipeline + "/" + release + ".abandoned"
 }
 
 // Queries, answered by every workflow: QueryState with its status, QueryPlan
@@ -211,4 +223,8 @@ type StageStatus struct {
 	Rollout    string `json:"rollout,omitempty"`
 	State      State  `json:"state,omitempty"`
 	Superseded string `json:"superseded,omitempty"` // the release that succeeded here since; "" while this one is current, or has not been
+	// RolledBackBy is the rollout that rolls this release back here; "" where none does.
+	RolledBackBy string `json:"rolledBackBy,omitempty"`
+	// Refused is why no rollout was made here when one was due; "" once there is one.
+	Refused string `json:"refused,omitempty"`
 }

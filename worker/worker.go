@@ -86,9 +86,17 @@ func New(temporal client.Client, store *artifact.Store, o Options, fatal func(er
 	workflows.Register(w)
 	w.RegisterActivity(activities.NewEntities(temporal))
 	r := release.New(store, temporal, o.private())
-	w.RegisterActivityWithOptions(r.ReadConfiguration, activity.RegisterOptions{Name: activities.ReadConfiguration})
-	w.RegisterActivityWithOptions(r.PlanRelease, activity.RegisterOptions{Name: activities.PlanRelease})
-	w.RegisterActivityWithOptions(r.Permit, activity.RegisterOptions{Name: activities.Permit})
+	for name, do := range map[string]any{
+		activities.ReadConfiguration: r.ReadConfiguration,
+		activities.PlanRelease:       r.PlanRelease,
+		activities.LoadPlan:          r.LoadPlan,
+		activities.Permit:            r.Permit,
+		activities.Automations:       r.Automations,
+		activities.Abandon:           r.Abandon,
+		activities.SetSuspended:      r.SetSuspended,
+	} {
+		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
+	}
 	return w
 }
 

@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.temporal.io/sdk/client"
+	"gocloud.dev/blob/memblob"
+
+	"github.com/serin-dev/serin/artifact"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -65,6 +69,23 @@ func TestWithoutTemporalItSaysWhereItLooked(t *testing.T) {
 	if rollout.KindOf(err) != rollout.Unreachable || !strings.HasPrefix(err.Error(), "connect to Temporal at 127.0.0.1:1: ") ||
 		!strings.Contains(err.Error(), "set TEMPORAL_ADDRESS") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Registering refuses a name that is given twice, and what is no activity.
+func TestEveryActivityCanBeRegistered(t *testing.T) {
+	t.Parallel()
+	temporal, err := client.NewLazyClient(client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer temporal.Close()
+	store := artifact.New(memblob.OpenBucket(nil))
+	defer store.Close()
+	for _, queue := range []string{rollout.DefaultTaskQueue, "eu"} {
+		if New(temporal, store, Options{TaskQueue: queue}, func(error) {}) == nil {
+			t.Errorf("no worker for %s", queue)
+		}
 	}
 }
 

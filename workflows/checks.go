@@ -3,25 +3,18 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/serin-dev/serin/rollout"
 )
 
-// permitTimeout is how long the question whether a command is permitted may take.
-const permitTimeout = 10 * time.Second
-
 // checkAdvance holds gcloud's rules: the rollout is IN_PROGRESS, a phase is PENDING, it is
 // not the first, the one before is done, and the command names exactly that phase,
 // so that a second press never skips one ahead.
-func checkAdvance(r *run, c rollout.Command) error {
+func checkAdvance(r *run, _ workflow.Context, c rollout.Command) error {
 	if c.Phase == "" {
 		return errors.New("phase is missing: name the phase that may begin")
-	}
-	if s := r.status.State; s != rollout.StateInProgress {
-		return fmt.Errorf("the rollout is %s, not IN_PROGRESS", s)
 	}
 	if ph, _ := r.status.Phase(c.Phase); ph.State != rollout.PhasePending {
 		return fmt.Errorf("%s is %s already", ph.ID, ph.State)
@@ -36,6 +29,9 @@ func checkAdvance(r *run, c rollout.Command) error {
 	if c.Phase != next.ID {
 		return fmt.Errorf("%s comes before %s: no phase is passed over", next.ID, c.Phase)
 	}
+	if r.status.Paused {
+		return r.isPaused()
+	}
 	if r.advance == next.ID || r.cancel != nil || !r.prepared {
 		return fmt.Errorf("%s is not waiting for an advance", next.ID)
 	}
@@ -47,7 +43,7 @@ func doAdvance(r *run, ctx workflow.Context, c rollout.Command) {
 	r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: c.Phase, Actor: c.Actor, Reason: c.Reason})
 }
 
-func checkCancel(r *run, c rollout.Command) error {
+func checkCancel(r *run, _ workflow.Context, c rollout.Command) error {
 	switch s := r.status.State; {
 	case s.Final() || r.closed != nil:
 		return fmt.Errorf("the rollout has ended %s", s)
@@ -70,15 +66,40 @@ func doCancel(r *run, ctx workflow.Context, c rollout.Command) {
 	r.record(ctx, rollout.Event{Kind: rollout.EventCancelling, Actor: c.Actor, Reason: c.Reason, Note: note})
 }
 
-func checkResume(r *run, _ rollout.Command) error {
-	if w := r.status.Waiting; w == nil || w.For != rollout.WaitPerson || r.resume != nil {
-		return errors.New("the rollout does not wait for a person")
+// checkPause: what has not begun, or what goes on by itself, can be held up.
+func checkPause(r *run, _ workflow.Context, _ rollout.Command) error {
+	if r.status.Paused {
+		return fmt.Errorf("the rollout is %s already", r.pausedBy())
 	}
 	return nil
 }
 
+func doPause(r *run, ctx workflow.Context, c rollout.Command) {
+	r.pause = &c
+	r.record(ctx, rollout.Event{Kind: rollout.EventPaused, Actor: c.Actor, Reason: c.Reason})
+}
+
+// isPaused is the refusal of what would begin something.
+func (r *run) isPaused() error {
+	return fmt.Errorf("the rollout is %s: resume it first", r.pausedBy())
+}
+
+func checkResume(r *run, _ workflow.Context, c rollout.Command) error {
+	asked := r.asking && r.resume == nil
+	switch {
+	case !r.status.Paused && !asked:
+		return errors.New("the rollout does not wait for a person")
+	case c.Accept && !asked:
+		return errors.New("the rollout is paused, and nothing is observed that could be accepted: resume it without accept")
+	}
+	return nil
+}
+
+// doResume ends a pause, and answers a person's question if one was asked.
 func doResume(r *run, ctx workflow.Context, c rollout.Command) {
-	r.resume = &c
+	if r.asking {
+		r.resume = &c
+	}
 	note := ""
 	if c.Accept {
 		note = "accepted what is observed"
@@ -86,7 +107,7 @@ func doResume(r *run, ctx workflow.Context, c rollout.Command) {
 	r.record(ctx, rollout.Event{Kind: rollout.EventResumed, Actor: c.Actor, Reason: c.Reason, Note: note})
 }
 
-func checkRevive(r *run, c rollout.Command) error {
+func checkRevive(r *run, _ workflow.Context, c rollout.Command) error {
 	if c.Phase == "" || c.Job == "" {
 		return errors.New("phase and job are both needed")
 	}
@@ -98,7 +119,9 @@ func checkRevive(r *run, c rollout.Command) error {
 		return fmt.Errorf("job %s of %s is %s, not FAILED", c.Job, c.Phase, job.State)
 	case r.closed != nil:
 		return fmt.Errorf("%s has started since: make a new rollout", r.closed.By)
-	case r.status.State != rollout.StateFailed:
+	case r.status.Paused:
+		return r.isPaused()
+	case r.status.State != rollout.StateFailed && !r.repair.waits:
 		return fmt.Errorf("the rollout is still %s: try again when it is FAILED", r.status.State)
 	case r.revive != nil || r.cancel != nil:
 		return errors.New("another command is being carried out")
@@ -116,7 +139,7 @@ func doIgnore(r *run, _ workflow.Context, c rollout.Command) {
 	r.revive = &rollout.Event{Kind: rollout.EventIgnored, Phase: c.Phase, Job: c.Job, Actor: c.Actor, Reason: c.Reason}
 }
 
-func checkTerminate(r *run, c rollout.Command) error {
+func checkTerminate(r *run, _ workflow.Context, c rollout.Command) error {
 	if c.Phase == "" || c.Job == "" {
 		return errors.New("phase and job are both needed")
 	}

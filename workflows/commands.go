@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/serin-dev/serin/activities"
@@ -19,14 +18,17 @@ const maxAttempts = 100
 type command struct {
 	name  string
 	help  string
-	check func(r *run, c rollout.Command) error
+	check func(r *run, ctx workflow.Context, c rollout.Command) error
 	do    func(r *run, ctx workflow.Context, c rollout.Command)
 }
 
 func commandTable() []command {
 	return []command{
+		{rollout.CommandApprove, `Let the rollout begin: {"actor":"you","digest":"sha256:..."}`, checkApprove, doApprove},
+		{rollout.CommandReject, `Never let it begin: {"actor":"you","reason":"why"}`, checkApprover, doReject},
 		{rollout.CommandAdvance, `Begin the waiting phase: {"phase":"canary-50","actor":"you"}`, checkAdvance, doAdvance},
 		{rollout.CommandCancel, `Stop; traffic stays, or goes back to stable with {"restore":true}`, checkCancel, doCancel},
+		{rollout.CommandPause, `Begin nothing new until resume: {"actor":"you"}`, checkPause, doPause},
 		{rollout.CommandResume, `Look again and go on; {"accept":true} takes what is observed as the baseline`, checkResume, doResume},
 		{rollout.CommandRetryJob, `Run a failed job again: {"phase":"canary-50","job":"deploy"}`, checkRevive, doRetry},
 		{rollout.CommandIgnoreJob, `Go on without a failed job: {"phase":"canary-50","job":"deploy"}`, checkRevive, doIgnore},
@@ -42,7 +44,9 @@ func (r *run) listen(ctx, life workflow.Context) error {
 			return r.execute(ctx, c, p)
 		}, workflow.UpdateHandlerOptions{
 			Description: c.help,
-			Validator:   func(p rollout.Command) error { return activities.Application(r.allowed(c, p)) },
+			Validator: func(ctx workflow.Context, p rollout.Command) error {
+				return activities.Application(r.allowed(ctx, c, p))
+			},
 		}); err != nil {
 			return err
 		}
@@ -61,7 +65,7 @@ func (r *run) listen(ctx, life workflow.Context) error {
 	workflow.GoNamed(life, "temporal cancel", func(life workflow.Context) {
 		ctx.Done().Receive(life, nil)
 		p := rollout.Command{Actor: "temporal"}
-		if checkCancel(r, p) == nil {
+		if checkCancel(r, life, p) == nil {
 			doCancel(r, life, p)
 		}
 	})
@@ -76,28 +80,59 @@ func (r *run) hearLane(ctx workflow.Context) {
 	workflow.GoNamed(ctx, "lane", func(ctx workflow.Context) {
 		grants := workflow.GetSignalChannel(ctx, rollout.SignalGrant)
 		closes := workflow.GetSignalChannel(ctx, rollout.SignalClose)
+		rollbacks := workflow.GetSignalChannel(ctx, rollout.SignalRolledBack)
 		s := workflow.NewNamedSelector(ctx, "lane")
 		s.AddReceive(grants, func(ch workflow.ReceiveChannel, _ bool) {
 			var g rollout.Grant
 			ch.Receive(ctx, &g)
-			if g.Seq <= r.granted || r.closed != nil {
-				return
-			}
-			r.granted, r.grant = g.Seq, &g
-			if g.Predecessor != nil {
-				r.stableManifest = g.Predecessor.StableManifest
-			}
-			r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
+			r.take(ctx, g)
 		})
 		s.AddReceive(closes, func(ch workflow.ReceiveChannel, _ bool) {
 			var c rollout.Close
 			ch.Receive(ctx, &c)
 			r.closed = &c
 		})
+		s.AddReceive(rollbacks, func(ch workflow.ReceiveChannel, _ bool) {
+			var b rollout.RolledBack
+			ch.Receive(ctx, &b)
+			r.rolledBack(ctx, b)
+		})
+		if r.isChild() {
+			s.AddReceive(workflow.GetSignalChannel(ctx, rollout.SignalDirect), func(ch workflow.ReceiveChannel, _ bool) {
+				var d rollout.Direction
+				ch.Receive(ctx, &d)
+				r.directed(ctx, d)
+			})
+		}
 		for {
 			s.Select(ctx)
 		}
 	})
+}
+
+// take takes a grant, once.
+func (r *run) take(ctx workflow.Context, g rollout.Grant) {
+	if g.Seq <= r.granted || r.closed != nil {
+		return
+	}
+	r.granted, r.grant = g.Seq, &g
+	if g.Predecessor != nil {
+		r.stableManifest = g.Predecessor.StableManifest
+	}
+	r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
+}
+
+// rolledBack notes, once, which rollout rolls this one back.
+func (r *run) rolledBack(ctx workflow.Context, b rollout.RolledBack) {
+	if b.Seq <= r.goneBack || r.over {
+		return
+	}
+	r.goneBack = b.Seq
+	r.record(ctx, rollout.Event{Kind: rollout.EventRolledBack, Note: b.By})
+	if s := r.status.Repair; s != nil && s.Rollback {
+		r.endRepair(ctx, rollout.RepairSucceeded, "")
+	}
+	r.show(ctx)
 }
 
 // execute carries out one command at a time: permitted by policy, still allowed by
@@ -107,49 +142,44 @@ func (r *run) execute(ctx workflow.Context, c command, p rollout.Command) (rollo
 		return rollout.Ack{}, err
 	}
 	defer r.mutex.Unlock()
-	if err := r.allowed(c, p); err != nil {
+	if err := r.allowed(ctx, c, p); err != nil {
 		return rollout.Ack{}, activities.Application(err)
 	}
-	if err := r.permit(ctx, c.name, p); err != nil {
+	res, err := r.permit(ctx, c.name, p)
+	if err == nil {
+		err = r.allowed(ctx, c, p)
+	}
+	if err != nil {
 		return rollout.Ack{}, activities.Application(err)
 	}
-	if err := r.allowed(c, p); err != nil {
-		return rollout.Ack{}, activities.Application(err)
-	}
+	r.permitted(ctx, c.name, p, res)
 	c.do(r, ctx, p)
-	ack := rollout.Ack{Rollout: r.status.Rollout, State: r.status.State, Phase: p.Phase}
-	if r.revive != nil {
-		ack.State = rollout.StatePending // it asks for its lane again
-	}
-	return ack, nil
+	r.show(ctx)
+	return rollout.Ack{Rollout: r.status.Rollout, State: r.soon(), Phase: p.Phase}, nil
 }
 
-// permit asks what is configured now, which may have changed since the release.
-func (r *run) permit(ctx workflow.Context, name string, p rollout.Command) error {
-	lctx := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		ScheduleToCloseTimeout: permitTimeout,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: permitTimeout / 50, MaximumAttempts: 5},
-		Summary:                "may " + name + " now?",
-	})
-	var res activities.PermitResult
-	if err := workflow.ExecuteLocalActivity(lctx, activities.Permit, activities.PermitRequest{
-		Pipeline: r.in.Plan.Pipeline, Target: r.in.Plan.Target.Name, Release: r.in.Plan.Release, Command: name, Actor: p.Actor,
-	}).Get(lctx, &res); err != nil {
-		_, text := activities.Cause(err)
-		return &rollout.Error{Op: name, On: r.status.Rollout, Kind: rollout.Transient, Err: errors.New(text), Fix: "try again"}
+// soon is the state once the loop has taken up what a command asked for.
+func (r *run) soon() rollout.State {
+	switch {
+	case r.revive != nil && !r.repair.waits: // it asks for its lane again
+		return rollout.StatePending
+	case r.status.State == rollout.StatePendingApproval && r.status.Approval.State == rollout.ApprovalGiven:
+		return rollout.StatePending
+	case r.status.State == rollout.StatePendingApproval && r.status.Approval.State == rollout.ApprovalRefused:
+		return rollout.StateApprovalRejected
 	}
-	if res.Refused != "" {
-		return &rollout.Error{Op: name, On: r.status.Rollout, Kind: rollout.Refused, Err: errors.New(res.Refused)}
-	}
-	return nil
+	return r.status.State
 }
 
 // allowed reports whether the state allows the command, for any command first
 // whether it means this rollout.
-func (r *run) allowed(c command, p rollout.Command) error {
+func (r *run) allowed(ctx workflow.Context, c command, p rollout.Command) error {
 	err := r.meant(p)
 	if err == nil {
-		err = c.check(r, p)
+		err = r.taken(c.name)
+	}
+	if err == nil {
+		err = c.check(r, ctx, p)
 	}
 	if err == nil || rollout.KindOf(err) != "" {
 		return err
@@ -158,18 +188,77 @@ func (r *run) allowed(c command, p rollout.Command) error {
 }
 
 func (r *run) meant(p rollout.Command) error {
-	if p.Digest != "" && p.Digest != r.in.Plan.Digest {
-		return fmt.Errorf("it is about release digest %s, this rollout has %s", p.Digest, r.in.Plan.Digest)
+	own := r.in.Plan.Digest
+	if d := p.Digest; d != "" && d != own && (len(d) < shortDigest || !strings.HasPrefix(own, d)) {
+		return fmt.Errorf("it is about release digest %s, this rollout has %s", d, own)
+	}
+	if len(p.Override) > 0 && p.Reason == "" {
+		return errors.New("reason is missing: say why deploy policies are overridden")
 	}
 	if ph, _ := r.status.Phase(p.Phase); p.Phase != "" && ph == nil {
-		var ids []string
-		for _, known := range r.status.Phases {
-			ids = append(ids, known.ID)
-		}
-		return &rollout.Error{
-			Op: "find phase", On: fmt.Sprintf("%q of %s", p.Phase, r.status.Rollout), Kind: rollout.NotFound,
-			Err: fmt.Errorf("it does not exist: its phases are %s", strings.Join(ids, ", ")),
-		}
+		return r.unknownPhase(p.Phase)
 	}
 	return nil
+}
+
+func (r *run) unknownPhase(id string) error {
+	var ids []string
+	for _, known := range r.status.Phases {
+		ids = append(ids, known.ID)
+	}
+	return &rollout.Error{
+		Op: "find phase", On: fmt.Sprintf("%q of %s", id, r.status.Rollout), Kind: rollout.NotFound,
+		Err: fmt.Errorf("it does not exist: its phases are %s", strings.Join(ids, ", ")),
+	}
+}
+
+// taken reports whether a rollout of this role, and in this state, takes the command: a
+// controller has no jobs of its own, and its children begin, end and pause with it.
+func (r *run) taken(name string) error {
+	aboutJob := isAboutJob(name)
+	switch {
+	case r.children != nil && aboutJob:
+		return fmt.Errorf("it is a controller, and its jobs are its children's: %s", strings.Join(r.childCommands(name), " or "))
+	case r.isChild() && !aboutJob && (name != rollout.CommandResume || !r.asking):
+		return fmt.Errorf("it is a child: %s its controller %s", name, r.in.Controller)
+	}
+	err := rollout.CommandAllowed(name, r.status.State, r.status.Role())
+	if err != nil && (name == rollout.CommandApprove || name == rollout.CommandReject) {
+		if why := r.decided(); why != "" {
+			err = fmt.Errorf("%w: %s", err, why)
+		}
+	}
+	return err
+}
+
+func isAboutJob(command string) bool {
+	return command == rollout.CommandRetryJob || command == rollout.CommandIgnoreJob || command == rollout.CommandTerminate
+}
+
+// childCommands returns the commands of the first children that a controller's jobs are meant
+// to be: those that the command is for, or else any.
+func (r *run) childCommands(name string) []string {
+	const shown = 3
+	var meant, all []string
+	for _, c := range r.status.Children {
+		if c.Rollout == "" {
+			continue
+		}
+		all = append(all, c.Rollout)
+		job, fits := c.FailedJob, c.FailedJob != ""
+		if name == rollout.CommandTerminate {
+			job, fits = rollout.JobDeploy, c.PhaseState == rollout.PhaseInProgress
+		}
+		if fits {
+			meant = append(meant, fmt.Sprintf("serin rollout %s --pipeline %s --rollout %s --phase %s --job %s",
+				verb(name), r.in.Plan.Pipeline, c.Rollout, c.Phase, job))
+		}
+	}
+	if len(meant) == 0 {
+		meant = all
+	}
+	if len(meant) == 0 {
+		return []string{"none has begun"}
+	}
+	return meant[:min(shown, len(meant))]
 }

@@ -9,21 +9,31 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
+func (e *env) metadata(t *testing.T) *sdkpb.WorkflowMetadata {
+	t.Helper()
+	m := new(sdkpb.WorkflowMetadata)
+	value, err := e.QueryWorkflow("__temporal_workflow_metadata")
+	if err == nil {
+		err = value.Get(m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (e *env) details(t *testing.T) string {
+	t.Helper()
+	return e.metadata(t).GetCurrentDetails()
+}
+
 // TestCurrentDetails: the Web UI shows the phases, what is waited for, and the exact command.
 func TestCurrentDetails(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.after()
 	s.at(30*time.Minute, func() {
-		value, err := s.QueryWorkflow("__temporal_workflow_metadata")
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		var m sdkpb.WorkflowMetadata
-		if err := value.Get(&m); err != nil {
-			t.Error(err)
-		}
+		m := s.metadata(t)
 		since := s.state(t).Waiting.Since.Format("2006-01-02 15:04:05 MST")
 		want := `**IN_PROGRESS** v2 on shop/prod
 
@@ -46,7 +56,9 @@ Waits for **advance** since ` + since + `: canary-25 is done; canary-50 gives th
 		for _, u := range m.GetDefinition().GetUpdateDefinitions() {
 			described[u.GetName()] = u.GetDescription() != ""
 		}
-		for _, name := range []string{"advance", "cancel", "resume", "retryJob", "ignoreJob", "terminateJobRun"} {
+		for _, name := range []string{
+			"approve", "reject", "advance", "cancel", "pause", "resume", "retryJob", "ignoreJob", "terminateJobRun",
+		} {
 			if !described[name] {
 				t.Errorf("command %s has no description", name)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/serin-dev/serin/activities"
@@ -30,6 +31,19 @@ type env struct {
 	onSignal func(id, signal string, arg any) error
 	// permitted answers whether a command may be carried out; nil permits all.
 	permitted func(activities.PermitRequest) activities.PermitResult
+	// rules answers which automations apply; nil is none.
+	rules func(activities.AutomationsRequest) []rollout.Rule
+	// outage is how long, from the beginning, neither of them is answered.
+	outage time.Duration
+	silent string // the one that is never answered
+}
+
+// answers returns an error while nobody answers what is configured.
+func (e *env) answers(question string, start time.Time) error {
+	if question == e.silent || e.Now().Before(start.Add(e.outage)) {
+		return temporal.NewNonRetryableApplicationError("the artifact store does not answer", string(rollout.Unreachable), nil)
+	}
+	return nil
 }
 
 // newEnv runs the workflow with the given id. Whatever else has to be known is
@@ -40,12 +54,19 @@ func newEnv(t *testing.T, id string, register func(*env)) *env {
 	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment()}
 	e.SetStartWorkflowOptions(startOptions(id))
 	e.SetTestTimeout(30 * time.Second)
+	start := e.Now()
 	e.RegisterActivityWithOptions(func(_ context.Context, r activities.PermitRequest) (activities.PermitResult, error) {
 		if e.permitted != nil {
-			return e.permitted(r), nil
+			return e.permitted(r), e.answers(activities.Permit, start)
 		}
-		return activities.PermitResult{}, nil
+		return activities.PermitResult{}, e.answers(activities.Permit, start)
 	}, activity.RegisterOptions{Name: activities.Permit})
+	e.RegisterActivityWithOptions(func(_ context.Context, r activities.AutomationsRequest) (activities.AutomationsResult, error) {
+		if e.rules != nil {
+			return activities.AutomationsResult{Rules: e.rules(r)}, e.answers(activities.Automations, start)
+		}
+		return activities.AutomationsResult{}, e.answers(activities.Automations, start)
+	}, activity.RegisterOptions{Name: activities.Automations})
 	register(e)
 	e.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(
 		func(_, id, _, signal string, arg any) error {

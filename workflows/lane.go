@@ -4,47 +4,52 @@ import (
 	"slices"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
 
-const (
-	// holderCheck is how often a lane looks whether its holder still runs, and it does so
-	// only while somebody queues.
-	holderCheck = time.Minute
-	// maxNumber is Cloud Deploy's highest number of a release's rollouts to one target.
-	maxNumber = 1000
-)
+// holderCheck is how often a lane looks whether its holder still runs, and it does so
+// only while somebody queues.
+const holderCheck = time.Minute
 
-// lane is the queue and the record of one pipeline on one target.
+// lane is the queue and the record of one pipeline on one target. Only its loop changes the
+// status, one message or request after another.
 type lane struct {
 	status rollout.LaneStatus
+	asks   workflow.Channel // of ask: requests that wait for their answer
 }
 
 // Lane numbers, starts and queues the rollouts of one pipeline on one target: one
 // at a time has the lane. It never ends; a cancellation is ignored.
 func Lane(ctx workflow.Context, status rollout.LaneStatus) error {
-	l := &lane{status: status}
 	// It is an entity: whoever cancels it would take the record away.
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
+	l := &lane{status: status, asks: workflow.NewNamedChannel(ctx, "requests")}
 	if err := workflow.SetQueryHandler(ctx, rollout.QueryState, func() (rollout.LaneStatus, error) { return l.status, nil }); err != nil {
+		return err
+	}
+	if err := l.listen(ctx); err != nil {
 		return err
 	}
 	in := l.inbox(ctx)
 	for {
 		l.serve(ctx, in)
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !in.HasPending() {
+		if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			continue
+		}
+		// Whoever was answered may still have to hear it. The context is never cancelled.
+		_ = workflow.Await(ctx, func() bool { return in.HasPending() || workflow.AllHandlersFinished(ctx) })
+		if !in.HasPending() {
 			return workflow.NewContinueAsNewError(ctx, rollout.WorkflowLane, l.status)
 		}
 	}
 }
 
-// inbox hears everybody: releases that enqueue, rollouts that report or ask again.
+// inbox hears everybody: releases that enqueue, rollouts that report or ask again, people who
+// command.
 func (l *lane) inbox(ctx workflow.Context) workflow.Selector {
 	s := workflow.NewNamedSelector(ctx, "inbox")
 	s.AddReceive(workflow.GetSignalChannel(ctx, rollout.SignalEnqueue), func(ch workflow.ReceiveChannel, _ bool) {
@@ -60,7 +65,19 @@ func (l *lane) inbox(ctx workflow.Context) workflow.Selector {
 	s.AddReceive(workflow.GetSignalChannel(ctx, rollout.SignalAcquire), func(ch workflow.ReceiveChannel, _ bool) {
 		var m rollout.Acquire
 		ch.Receive(ctx, &m)
-		l.acquire(m)
+		l.acquire(ctx, m)
+	})
+	for _, r := range laneRequests() {
+		s.AddReceive(workflow.GetSignalChannel(ctx, r.name), func(ch workflow.ReceiveChannel, _ bool) {
+			var c rollout.Create
+			ch.Receive(ctx, &c)
+			l.heardRequest(ctx, r.name, c)
+		})
+	}
+	s.AddReceive(l.asks, func(ch workflow.ReceiveChannel, _ bool) {
+		var a ask
+		ch.Receive(ctx, &a)
+		a.answer.Set(l.create(ctx, a.name, a.create))
 	})
 	return s
 }
@@ -73,9 +90,11 @@ func (l *lane) serve(ctx workflow.Context, in workflow.Selector) {
 		l.checkHolder(ctx)
 	}
 	for l.status.Holder == "" && len(l.status.Queue) > 0 {
+		l.rollBackFirst(ctx)
 		l.grant(ctx)
 	}
-	l.trim()
+	l.status.Trim()
+	workflow.SetCurrentDetails(ctx, l.details())
 }
 
 // awaitMessage reports whether there is a message. While somebody queues it gives up
@@ -92,18 +111,25 @@ func (l *lane) awaitMessage(ctx workflow.Context, in workflow.Selector) bool {
 	return in.HasPending()
 }
 
-// acquire queues a rollout that has had the lane before at the head. One that has it,
-// or queues already, has asked twice.
-func (l *lane) acquire(m rollout.Acquire) {
+// acquire queues a rollout: one that was approved at the tail, one that is urgent or has had the
+// lane before at the head. One that has it, or queues already, has asked twice.
+func (l *lane) acquire(ctx workflow.Context, m rollout.Acquire) {
 	r := l.status.Record(m.Rollout)
 	if r == nil || m.Seq <= r.Heard || r.Closed || l.status.Holder == m.Rollout || slices.Contains(l.status.Queue, m.Rollout) {
 		return
 	}
-	r.Heard, r.State = m.Seq, rollout.StatePending
-	l.status.Queue = slices.Insert(l.status.Queue, 0, m.Rollout)
+	r.Heard = m.Seq
+	l.status.Join(r, !m.Tail || r.Head, workflow.Now(ctx).UTC())
+	if !m.Tail {
+		return
+	}
+	l.tell(ctx, *r)
+	if r.Head {
+		l.clear(ctx, *r)
+	}
 }
 
-// enqueue starts the rollout that a release asks for, PENDING.
+// enqueue starts the rollout that a release asks for, PENDING or waiting for approval.
 func (l *lane) enqueue(ctx workflow.Context, m rollout.Enqueue) {
 	if i := slices.IndexFunc(l.status.Records, func(r rollout.Record) bool {
 		return r.Release == m.Plan.Release && r.Digest == m.Plan.Digest && r.Enqueued >= m.Seq
@@ -111,46 +137,31 @@ func (l *lane) enqueue(ctx workflow.Context, m rollout.Enqueue) {
 		l.tell(ctx, l.status.Records[i])
 		return
 	}
-	name, err := l.start(ctx, m)
-	if err != nil {
-		workflow.GetLogger(ctx).Error("start rollout", "release", m.Plan.Release, "error", err)
-		l.tell(ctx, rollout.Record{Release: m.Plan.Release, State: rollout.StateFailed})
-		return
-	}
-	record := rollout.Record{
-		Rollout: name, Release: m.Plan.Release, Digest: m.Plan.Digest, Document: m.Document, State: rollout.StatePending,
-		Actor: m.Actor, Created: workflow.Now(ctx).UTC(), Enqueued: m.Seq,
-	}
-	l.status.Records = slices.Insert(l.status.Records, 0, record)
-	l.status.Queue = append(l.status.Queue, name)
-	l.tell(ctx, record)
-}
-
-// start starts the rollout under the first free number. Only Temporal knows every
-// number ever taken.
-func (l *lane) start(ctx workflow.Context, m rollout.Enqueue) (name string, err error) {
-	for n := l.status.Number(m.Plan.Release); n <= maxNumber; n++ {
-		name = rollout.Name(m.Plan.Release, l.status.Target, n)
-		cctx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-			WorkflowID:            rollout.RolloutID(l.status.Pipeline, name),
-			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-			StaticSummary:         m.Plan.Release + " to " + l.status.Target,
-			TypedSearchAttributes: temporal.NewSearchAttributes(
-				temporal.NewSearchAttributeKeyKeyword(rollout.AttributePipeline).ValueSet(l.status.Pipeline),
-				temporal.NewSearchAttributeKeyKeyword(rollout.AttributeTarget).ValueSet(l.status.Target),
-				temporal.NewSearchAttributeKeyKeyword(rollout.AttributeRelease).ValueSet(m.Plan.Release),
-				temporal.NewSearchAttributeKeyKeyword(rollout.AttributeState).ValueSet(string(rollout.StatePending)),
-			),
-		})
-		f := workflow.ExecuteChildWorkflow(cctx, rollout.WorkflowRollout, rollout.Start{
-			Rollout: name, Plan: m.Plan, Document: m.Document, Actor: m.Actor,
-		})
-		if err = f.GetChildWorkflowExecution().Get(ctx, nil); !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			return name, err
+	if m.Automation != "" {
+		why := l.status.Unwanted(m.Plan.Release)
+		if err := knowsPhase(m.Plan, m.StartingPhase); why == "" && err != nil {
+			_, why = activities.Cause(err)
+		}
+		if why != "" {
+			l.refuse(ctx, m, why)
+			return
 		}
 	}
-	return "", err
+	record := rollout.Record{
+		Release: m.Plan.Release, Digest: m.Plan.Digest, Document: m.Document, Actor: m.Actor, Enqueued: m.Seq,
+		Automation: m.Automation, StartingPhase: m.StartingPhase, Behavior: m.Behavior,
+	}
+	l.status.Arrive(record.Release)
+	if _, err := l.open(ctx, rollout.Start{Plan: m.Plan}, record); err != nil {
+		workflow.GetLogger(ctx).Error("start rollout", "release", m.Plan.Release, "error", err)
+		l.tell(ctx, rollout.Record{Release: m.Plan.Release, State: rollout.StateFailed})
+	}
+}
+
+// refuse tells a release why nothing comes of its automation.
+func (l *lane) refuse(ctx workflow.Context, m rollout.Enqueue, why string) {
+	l.note(ctx, "promotion of "+m.Plan.Release+" by "+m.Automation+": "+why)
+	l.follow(ctx, m.Plan.Release, rollout.Follow{Refused: m.Automation + ": " + why})
 }
 
 // report takes over what a rollout says of itself, and frees the lane when it ends.
@@ -159,31 +170,17 @@ func (l *lane) report(ctx workflow.Context, m rollout.Report) {
 	if r == nil || m.Seq <= r.Heard {
 		return
 	}
-	enqueued, created, before := r.Enqueued, r.Created, r.State
-	*r = m.Record
-	r.Heard, r.Enqueued, r.Created = m.Seq, enqueued, created
-	l.settleRecord(*r)
+	before := r.State
+	r.Take(m.Record, m.Seq)
+	superseded := l.status.Keep(r)
 	if r.State != before {
 		l.tell(ctx, *r)
 	}
-}
-
-// settleRecord keeps what a rollout that ended leaves to the next one.
-func (l *lane) settleRecord(r rollout.Record) {
-	if r.Moved() {
-		l.status.Last = &r
+	if superseded != nil && r.Behavior >= rollout.BehaviorNow {
+		l.follow(ctx, superseded.Release, rollout.Follow{
+			Rollout: superseded.Rollout, State: superseded.State, Superseded: r.Release,
+		})
 	}
-	if r.State.HoldsLane() {
-		return
-	}
-	if r.State == rollout.StateSucceeded && r.Promoted {
-		l.status.Succeeded = append([]rollout.Record{r}, l.status.Succeeded...)
-		l.status.Succeeded = l.status.Succeeded[:min(2, len(l.status.Succeeded))]
-	}
-	if l.status.Holder == r.Rollout {
-		l.status.Holder = ""
-	}
-	l.status.Queue = slices.DeleteFunc(l.status.Queue, func(name string) bool { return name == r.Rollout })
 }
 
 // grant gives the lane to the next rollout and closes those that FAILED before.
@@ -199,71 +196,20 @@ func (l *lane) grant(ctx workflow.Context) {
 	g := rollout.Grant{Seq: l.seq(), First: len(l.status.Succeeded) == 0, Predecessor: l.status.Last}
 	r := l.status.Record(name)
 	if !l.signal(ctx, name, rollout.SignalGrant, g) {
-		r.State, r.Failure, l.status.Holder = rollout.StateFailed, "its workflow does not run any more", ""
-		r.Closed = true
-		l.tell(ctx, *r)
+		l.status.Holder = ""
+		l.gone(ctx, r)
 		return
 	}
 	r.State = rollout.StateInProgress
+	if r.Started.IsZero() {
+		r.Started = workflow.Now(ctx).UTC()
+	}
 	l.tell(ctx, *r)
 }
 
-// checkHolder frees the lane of a rollout that was terminated: it could not say so itself.
-func (l *lane) checkHolder(ctx workflow.Context) {
-	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 10 * time.Second, ScheduleToCloseTimeout: holderCheck,
-		Summary: "does " + l.status.Holder + " still run?",
-	})
-	var res activities.HolderResult
-	if err := workflow.ExecuteActivity(actx, entities.Holder, activities.HolderRequest{
-		Pipeline: l.status.Pipeline, Rollout: l.status.Holder,
-	}).Get(ctx, &res); err != nil || res.Running {
-		return // ask again in a minute
-	}
-	r := l.status.Record(l.status.Holder)
-	if r == nil {
-		l.status.Holder = ""
-		return
-	}
-	r.State, r.Closed, r.Failure = rollout.StateFailed, true, "its workflow was terminated"
-	r.Unsettled, r.Ended = true, workflow.Now(ctx).UTC()
-	if l.status.Last != nil && r.StableManifest == "" {
-		r.StableManifest = l.status.Last.StableManifest
-	}
-	if res.Status != nil {
-		r.Revision, r.Stable, r.PromotionBegun = res.Status.Revision, res.Status.Stable, res.Status.PromotionBegun
-		if r.Stable != "" { // it had settled
-			r.Mark = rollout.Mark{Split: res.Status.Split}
-		}
-	}
-	l.settleRecord(*r)
+// gone ends a rollout that was terminated before it had the lane.
+func (l *lane) gone(ctx workflow.Context, r *rollout.Record) {
+	r.State, r.Closed, r.Failure = rollout.StateFailed, true, "its workflow does not run any more"
+	l.status.Queue = slices.DeleteFunc(l.status.Queue, func(name string) bool { return name == r.Rollout })
 	l.tell(ctx, *r)
-}
-
-// tell tells the release where its rollout stands. A release that has ended does
-// not need to know.
-func (l *lane) tell(ctx workflow.Context, r rollout.Record) {
-	_ = workflow.SignalExternalWorkflow(ctx, rollout.ReleaseID(l.status.Pipeline, r.Release), "", rollout.SignalFollow, rollout.Follow{
-		Seq: l.seq(), Target: l.status.Target, Rollout: r.Rollout, State: r.State,
-	}).Get(ctx, nil)
-}
-
-// signal reports whether the rollout took the message.
-func (l *lane) signal(ctx workflow.Context, name, signal string, message any) bool {
-	return workflow.SignalExternalWorkflow(ctx, rollout.RolloutID(l.status.Pipeline, name), "", signal, message).Get(ctx, nil) == nil
-}
-
-func (l *lane) seq() int {
-	l.status.Sent++
-	return l.status.Sent
-}
-
-// trim forgets the oldest rollouts, but none that may still speak.
-func (l *lane) trim() {
-	kept := 0
-	l.status.Records = slices.DeleteFunc(l.status.Records, func(r rollout.Record) bool {
-		kept++
-		open := !r.State.Final() && !r.Closed
-		return kept > rollout.KeptRecords && !open
-	})
 }

@@ -23,7 +23,10 @@ type pathRow struct {
 // TestPaths reads as the specification of a rollout.
 func TestPaths(t *testing.T) {
 	t.Parallel()
-	for _, row := range slices.Concat(advances(), firsts(), failures(), cancels(), drifts(), predecessors(), refusals()) {
+	for _, row := range slices.Concat(
+		advances(), firsts(), failures(), cancels(), drifts(), predecessors(), refusals(),
+		approvals(), rejections(), pauses(), starts(), automations(), windows(), overrides(), repairs(), repairEnds(),
+	) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)

@@ -17,6 +17,12 @@ func (r *run) phase(ctx workflow.Context, id string) {
 		if s := r.status.Job(id, job.ID); s.State != rollout.JobPending {
 			continue
 		}
+		if r.status.Paused {
+			r.awaitResume(ctx)
+		}
+		if r.ending() {
+			return
+		}
 		// The plan has no other jobs: what this build cannot execute was refused.
 		if !r.deploy(ctx, plan) {
 			return
@@ -32,7 +38,7 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 		attempt = run.Attempt + 1
 	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventJobStarted, Phase: ph.ID, Job: rollout.JobDeploy, Attempt: attempt})
-	if ph.Promotion() {
+	if ph.Promotion() && !r.isChild() {
 		r.report(ctx) // should this rollout be terminated, the lane knows that promotion had begun
 	}
 	for {
@@ -49,6 +55,7 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 				return false
 			}
 			r.record(ctx, rollout.Event{Kind: rollout.EventJobSucceeded, Phase: ph.ID, Job: rollout.JobDeploy})
+			r.repaired(ctx, ph.ID, rollout.JobDeploy)
 			return true
 		}
 		kind, text := activities.Cause(err)
@@ -69,13 +76,18 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 }
 
 // fail records a failed job and does what onFailure says. From promotion on
-// nothing is moved back: the canary may be the only healthy copy.
+// nothing is moved back: the canary may be the only healthy copy. Unless the job is
+// repaired, the rollout is then FAILED.
 func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
-	kind := rollout.EventJobFailed
-	if temporal.IsCanceledError(err) {
-		kind = rollout.EventJobTerminated
+	gaveUp := r.giveUp != ""
+	if gaveUp {
+		text, r.giveUp = r.giveUp, ""
 	}
-	r.record(ctx, rollout.Event{Kind: kind, Phase: phase, Job: rollout.JobDeploy, Note: text})
+	failed := rollout.Event{Kind: rollout.EventJobFailed, Phase: phase, Job: rollout.JobDeploy, Note: text}
+	if temporal.IsCanceledError(err) {
+		failed.Kind = rollout.EventJobTerminated
+	}
+	r.record(ctx, failed)
 	if r.cancel == nil && r.in.Plan.OnFailure == rollout.OnFailureRestore {
 		r.restore(ctx)
 	}
@@ -83,11 +95,15 @@ func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
 		r.leave(ctx)
 	}
 	r.takeOver(ctx)
+	if r.cancel == nil && !gaveUp && r.repairs(ctx, failed) {
+		return
+	}
 	if r.cancel != nil {
 		return // it says itself whether traffic moves
 	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventFailed})
 	r.grant = nil
+	r.rollBackAtOnce(ctx)
 	r.report(ctx)
 }
 
@@ -126,10 +142,18 @@ func (r *run) restore(ctx workflow.Context) {
 // awaitRevival keeps a FAILED rollout until a retry or an ignore asks for the lane
 // again, a newer rollout closes it, or it is cancelled.
 func (r *run) awaitRevival(ctx workflow.Context) {
+	r.rollBack(ctx)
 	r.await(ctx, func() bool { return r.revive != nil })
-	if r.revive == nil || r.cancel != nil || r.closed != nil {
+	if r.revive == nil || r.ending() {
 		return
 	}
+	r.endRepair(ctx, rollout.RepairAborted, r.revive.String())
+	r.reviveJob(ctx)
+	r.acquire(ctx, false)
+}
+
+// reviveJob makes the failed job PENDING again, or IGNORED.
+func (r *run) reviveJob(ctx workflow.Context) {
 	e := *r.revive
 	r.revive = nil
 	if e.Kind == rollout.EventRetried {
@@ -137,24 +161,27 @@ func (r *run) awaitRevival(ctx workflow.Context) {
 	}
 	r.advance = e.Phase // it had been advanced before
 	r.record(ctx, e)
-	r.acquire(ctx)
 }
 
-// acquire asks the lane again. The loop then waits for its grant.
-func (r *run) acquire(ctx workflow.Context) {
-	r.wait(ctx, rollout.Waiting{
-		For: rollout.WaitLane, Reason: "asks for its lane again", Commands: r.commands(rollout.CommandCancel),
-	})
+// acquire asks the lane: for a place at its tail after an approval, or else again, at its head.
+// The loop then waits for its grant.
+func (r *run) acquire(ctx workflow.Context, tail bool) {
+	why := "asks for its lane again"
+	if tail {
+		why = "an earlier rollout has the lane"
+	}
+	r.wait(ctx, rollout.Waiting{For: rollout.WaitLane, Reason: why, Commands: r.commands(rollout.CommandCancel)})
 	r.sent++
-	r.signalLane(ctx, rollout.SignalAcquire, rollout.Acquire{Rollout: r.in.Rollout, Seq: r.sent})
+	r.signalLane(ctx, rollout.SignalAcquire, rollout.Acquire{Rollout: r.in.Rollout, Seq: r.sent, Tail: tail})
 }
 
 // end carries out a cancel. Traffic moves only with --restore, and then only with
 // the lane in hand. A cancel without it overrules one that asked for it.
 func (r *run) end(ctx workflow.Context) {
+	r.endRepair(ctx, rollout.RepairAborted, "the rollout is cancelled")
 	if r.cancel.Restore && r.prepared && (!r.status.Restored || r.in.Plan.Kubernetes.Canary()) {
 		if r.grant == nil {
-			r.acquire(ctx)
+			r.acquire(ctx, false)
 			r.publish(ctx)
 			// The context is never cancelled.
 			_ = workflow.Await(ctx, func() bool { return r.grant != nil || r.closed != nil || !r.cancel.Restore })

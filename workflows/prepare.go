@@ -13,6 +13,10 @@ import (
 // prepare records what is live, finds out which revision is stable, and settles:
 // nothing but the stable revision receives requests before the first phase.
 func (r *run) prepare(ctx workflow.Context, phase string) {
+	if err := r.knowsStart(); err != nil {
+		r.fail(ctx, phase, err, err.Error())
+		return
+	}
 	res, err := r.step(ctx, steps.Baseline, stepOptions{work: r.onlyStable(), summary: "baseline"})
 	if err == nil && !r.recorded {
 		r.recorded = true
@@ -91,6 +95,7 @@ func only(split rollout.Split) (stable, doubt string) {
 func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string) error {
 	target, serin := r.in.Plan.Target.Name, r.in.Plan.APIVersion == rollout.APIVersionSerin
 	if stable == "" {
+		r.skipToStart(ctx)
 		r.skip(ctx, "nothing serves on "+target+" yet", serin)
 		return nil
 	}
@@ -110,6 +115,7 @@ func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string)
 			return err
 		}
 	}
+	r.skipToStart(ctx)
 	switch {
 	case stable == seen.Revision:
 		r.skip(ctx, "the release serves already", true)
@@ -117,6 +123,26 @@ func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string)
 		r.skip(ctx, "first rollout: no earlier release of this pipeline is on "+target, false)
 	}
 	return nil
+}
+
+// knowsStart reports whether the phase that the rollout starts at is one of its plan.
+func (r *run) knowsStart() error {
+	ph, _ := r.status.Phase(r.in.StartingPhase)
+	if r.in.StartingPhase == "" || ph != nil {
+		return nil
+	}
+	return r.unknownPhase(r.in.StartingPhase)
+}
+
+// skipToStart skips every phase before the one that the rollout starts at, which then begins
+// by itself.
+func (r *run) skipToStart(ctx workflow.Context) {
+	_, start := r.status.Phase(r.in.StartingPhase)
+	for i := range max(start, 0) {
+		if ph := r.status.Phases[i]; ph.State == rollout.PhasePending {
+			r.record(ctx, rollout.Event{Kind: rollout.EventSkipped, Phase: ph.ID, Note: "starts at " + r.in.StartingPhase})
+		}
+	}
 }
 
 // skip skips every phase before stable. Google's rule is that stable then waits
@@ -142,7 +168,8 @@ func (r *run) onlyStable() activities.Work {
 // person waits for somebody to look, and reports whether they accept what is
 // observed as the new baseline. It is not ok when the rollout was cancelled.
 func (r *run) person(ctx workflow.Context, why string) (accepted, ok bool) {
-	r.resume = nil
+	r.resume, r.asking = nil, true
+	defer func() { r.asking = false }()
 	r.wait(ctx, rollout.Waiting{
 		For: rollout.WaitPerson, Reason: why, Commands: []string{
 			r.commandLine(rollout.CommandResume), r.commandLine(rollout.CommandResume) + " --accept", r.commandLine(rollout.CommandCancel),

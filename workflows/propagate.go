@@ -31,7 +31,7 @@ func (r *run) propagate(ctx workflow.Context, ph rollout.Phase) bool {
 		why += " and requests leave the canary"
 	}
 	err := r.routeWait(ctx, wait, why)
-	if r.cancel != nil {
+	if r.cancel != nil || (err == nil && r.giveUp != "") {
 		return false
 	}
 	if err == nil && ph.Promotion() {
@@ -93,6 +93,11 @@ func (r *run) cleanUp(ctx workflow.Context) {
 		return
 	}
 	if wait := k.RouteWait() + k.Cutback(); wait > 0 {
+		r.wait(ctx, rollout.Waiting{
+			For: rollout.WaitTimer, Reason: "requests leave the canary", Until: workflow.Now(ctx).Add(wait),
+			Commands: r.commands(rollout.CommandCancel),
+		})
+		r.show(ctx)
 		timer := workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{Summary: "requests leave the canary"})
 		// The context is never cancelled.
 		_ = workflow.Await(ctx, func() bool { return timer.IsReady() || !r.cancel.Restore })

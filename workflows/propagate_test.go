@@ -52,7 +52,8 @@ func TestRouteWaits(t *testing.T) {
 				s.command(30*time.Second, rollout.CommandCancel, rollout.Command{Actor: "ann", Restore: true})
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 100%",
-			path: append(slices.Clone(begin), "cancelling: restore by ann", "restored (shop-v1 100%)", "ended CANCELLED"),
+			path: append(slices.Clone(begin), "cancelling: restore by ann", "restored (shop-v1 100%)",
+				"waits for timer: requests leave the canary", "ended CANCELLED"),
 		},
 		{
 			name: "the end of the job run fails its job",

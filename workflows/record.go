@@ -28,7 +28,7 @@ func (r *run) wait(ctx workflow.Context, w rollout.Waiting) {
 // publish brings the search attributes and the current details up to date: at most
 // one event however much has happened since the last time.
 func (r *run) publish(ctx workflow.Context) {
-	workflow.SetCurrentDetails(ctx, r.details())
+	r.show(ctx)
 	now := published{state: string(r.status.State), phase: r.phaseNow()}
 	if now == r.published {
 		return
@@ -45,6 +45,9 @@ func (r *run) publish(ctx workflow.Context) {
 	}
 }
 
+// show brings the current details up to date, which leaves nothing in the history.
+func (r *run) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, r.details()) }
+
 // phaseNow returns the id of the phase that has begun last, "" before the first.
 func (r *run) phaseNow() string {
 	id := ""
@@ -59,13 +62,15 @@ func (r *run) phaseNow() string {
 // report tells the lane where the rollout stands.
 func (r *run) report(ctx workflow.Context) {
 	r.sent++
-	r.signalLane(ctx, rollout.SignalReport, rollout.Report{Rollout: r.in.Rollout, Seq: r.sent, Record: r.asRecord()})
+	r.signalLane(ctx, rollout.SignalReport, rollout.Report{
+		Rollout: r.in.Rollout, Seq: r.sent, Record: r.asRecord(), Child: r.asChild(), ByItself: r.isChild() && r.byItself,
+	})
 }
 
 // signalLane sends a message. A lane that was terminated is started again by the
 // next release; what it knew is then gone, so nobody is told.
 func (r *run) signalLane(ctx workflow.Context, signal string, message any) {
-	lane := rollout.LaneID(r.in.Plan.Pipeline, r.in.Plan.Target.Name)
+	lane := r.lane()
 	if err := workflow.SignalExternalWorkflow(ctx, lane, "", signal, message).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("the lane does not answer", "lane", lane, "error", err)
 	}
@@ -78,12 +83,17 @@ func (r *run) asRecord() rollout.Record {
 	if ph, i := r.in.Plan.Phase(rollout.StablePhase); promoted && i >= 0 {
 		manifest = ph.Manifest
 	}
-	return rollout.Record{
+	out := rollout.Record{
 		Rollout: s.Rollout, Release: s.Release, Digest: s.Digest, Document: r.in.Document, State: s.State,
 		Revision: s.Revision, Stable: s.Stable, Mark: r.last, PromotionBegun: s.PromotionBegun, Unsettled: s.Unsettled,
 		Promoted: promoted, StableManifest: manifest,
-		Failure: s.Failure, Actor: r.in.Actor, Created: s.Created, Ended: s.Ended,
+		Failure: s.Failure, Actor: r.in.Actor, Created: s.Created, Ended: s.Ended, Started: s.Started,
+		Reason: r.in.Reason, StartingPhase: r.in.StartingPhase, RollbackOf: r.in.RollbackOf,
 	}
+	if r.children != nil {
+		r.children.summarize(&out)
+	}
+	return out
 }
 
 // advanceReason says why the phase does not begin by itself.
@@ -94,69 +104,4 @@ func (r *run) advanceReason(ph *rollout.PhaseStatus) string {
 		return fmt.Sprintf("%s is skipped: %s; now %s serves", before.ID, before.Skip, r.status.Split)
 	}
 	return fmt.Sprintf("%s is done; %s gives the release %d%%", before.ID, ph.ID, ph.Weight)
-}
-
-// commands returns the command lines that end a wait.
-func (r *run) commands(names ...string) []string {
-	lines := make([]string, len(names))
-	for i, name := range names {
-		lines[i] = r.commandLine(name)
-	}
-	return lines
-}
-
-func (r *run) commandLine(name string) string {
-	verb := map[string]string{
-		rollout.CommandRetryJob: "retry-job", rollout.CommandIgnoreJob: "ignore-job",
-	}[name]
-	if verb == "" {
-		verb = name
-	}
-	line := fmt.Sprintf("serin rollout %s --pipeline %s --rollout %s", verb, r.in.Plan.Pipeline, r.in.Rollout)
-	if name == rollout.CommandAdvance {
-		if ph, _ := r.status.NextPhase(); ph != nil {
-			line += " --phase " + ph.ID
-		}
-	}
-	if phase, job, ok := r.status.FailedJob(); ok && (name == rollout.CommandRetryJob || name == rollout.CommandIgnoreJob) {
-		line += fmt.Sprintf(" --phase %s --job %s", phase, job)
-	}
-	return line
-}
-
-// details is the Markdown that the Web UI shows: the phases, what is waited for,
-// and the exact command.
-func (r *run) details() string {
-	s := r.status
-	var b []byte
-	b = fmt.Appendf(b, "**%s** %s on %s/%s\n\n", s.State, s.Release, s.Pipeline, s.Target)
-	b = fmt.Append(b, "| phase | weight | observed | state |\n|---|---|---|---|\n")
-	for _, ph := range s.Phases {
-		observed := "-"
-		switch {
-		case ph.Observed != nil:
-			observed = fmt.Sprintf("%d%%", *ph.Observed)
-		case ph.Custom:
-			observed = "configured"
-		case ph.Assumed:
-			observed = "assumed"
-		}
-		b = fmt.Appendf(b, "| %s | %d%% | %s | %s |\n", ph.ID, ph.Weight, observed, ph.State)
-	}
-	if s.Failure != "" {
-		b = fmt.Appendf(b, "\nFailed: %s\n", s.Failure)
-	}
-	if s.State == rollout.StateFailed {
-		b = fmt.Appendf(b, "\n`%s`\n\n`%s`\n", r.commandLine(rollout.CommandRetryJob), r.commandLine(rollout.CommandIgnoreJob))
-	}
-	if w := s.Waiting; w != nil {
-		b = fmt.Appendf(b, "\nWaits for **%s** since %s: %s\n", w.For, w.Since.Format("2006-01-02 15:04:05 MST"), w.Reason)
-		if !w.Until.IsZero() {
-			b = fmt.Appendf(b, "\nUntil %s\n", w.Until.Format("2006-01-02 15:04:05 MST"))
-		}
-		for _, c := range w.Commands {
-			b = fmt.Appendf(b, "\n`%s`\n", c)
-		}
-	}
-	return string(b)
 }

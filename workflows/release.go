@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -11,26 +12,42 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
+// versionPermit is the change since which a release asks whether it may begin, and which
+// automations promote it.
+const versionPermit = "permit-create"
+
 // release is one release of a pipeline.
 type release struct {
 	status rollout.ReleaseStatus
 	plans  []rollout.StagePlan
 	heard  map[string]int // highest sequence number by target
 
+	behavior   int
+	sent       int             // sequence number of the last message to a lane
+	expected   map[string]bool // targets whose lane was asked for a rollout and has not answered
+	promoting  map[string]bool // rollouts whose success the automations were asked about
+	promotions []*promotion
+
 	published rollout.State // what the search attribute says
 }
 
 // Release renders a release, asks the lane of its first stage for a rollout, and
-// follows its rollouts until the last stage is done. It stays open until then, at
-// no cost; a cancellation is ignored. A release that cannot be planned fails, which
-// leaves its name free.
+// follows its rollouts until the last stage is done; automations promote it from stage to
+// stage. It stays open until then, at no cost; a cancellation is ignored. An abandoned one ends
+// once nothing of it runs. A release that cannot be planned fails, which leaves its name free.
 func Release(ctx workflow.Context, req rollout.CreateRequest) (rollout.ReleaseStatus, error) {
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
-	r := &release{heard: map[string]int{}, status: rollout.ReleaseStatus{
-		Pipeline: req.Pipeline, Release: req.Release, RenderState: rollout.StateInProgress, Digest: req.Digest(),
-		Description: req.Description, Actor: req.Actor, Created: workflow.Now(ctx).UTC(),
-	}}
+	r := &release{
+		heard: map[string]int{}, expected: map[string]bool{}, promoting: map[string]bool{},
+		status: rollout.ReleaseStatus{
+			Pipeline: req.Pipeline, Release: req.Release, RenderState: rollout.StateInProgress, Digest: req.Digest(),
+			Description: req.Description, Actor: req.Actor, Created: workflow.Now(ctx).UTC(),
+		},
+	}
+	if workflow.GetVersion(ctx, versionPermit, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		r.behavior = rollout.BehaviorNow
+	}
 	planned, done := workflow.NewFuture(ctx)
 	if err := r.listen(ctx, planned); err != nil {
 		return r.status, err
@@ -39,19 +56,31 @@ func Release(ctx workflow.Context, req rollout.CreateRequest) (rollout.ReleaseSt
 	done.SetError(err)
 	if err == nil {
 		r.publish(ctx)
-		err = r.enqueue(ctx, 0)
+		err = r.begin(ctx)
 	}
 	if err == nil {
 		r.publish(ctx)
-		// The context is never cancelled.
-		_ = workflow.Await(ctx, func() bool {
-			return r.status.Stages[len(r.status.Stages)-1].State == rollout.StateSucceeded
-		})
+		_ = workflow.Await(ctx, r.over) // the context is never cancelled
 		r.status.Ended = workflow.Now(ctx).UTC()
 	}
 	r.publish(ctx)
 	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 	return r.status, err
+}
+
+// over reports whether nothing more will come: the last stage is done, or the release was
+// abandoned and nothing of it runs.
+func (r *release) over() bool {
+	if r.status.Stages[len(r.status.Stages)-1].State == rollout.StateSucceeded {
+		return true
+	}
+	for _, s := range r.status.Stages {
+		waits := s.State == rollout.StatePending || s.State == rollout.StatePendingApproval
+		if waits || s.State.HoldsLane() || r.expected[s.Target] {
+			return false
+		}
+	}
+	return r.status.Abandoned
 }
 
 func (r *release) listen(ctx workflow.Context, planned workflow.Future) error {
@@ -63,7 +92,15 @@ func (r *release) listen(ctx workflow.Context, planned workflow.Future) error {
 		for {
 			var f rollout.Follow
 			ch.Receive(ctx, &f)
-			r.follow(f)
+			r.follow(ctx, f)
+		}
+	})
+	workflow.GoNamed(ctx, "config", func(ctx workflow.Context) {
+		ch := workflow.GetSignalChannel(ctx, rollout.SignalAbandoned)
+		for {
+			var a rollout.Abandon
+			ch.Receive(ctx, &a)
+			r.abandon(ctx, a)
 		}
 	})
 	return workflow.SetUpdateHandlerWithOptions(ctx, rollout.UpdatePlanned,
@@ -102,45 +139,59 @@ func (r *release) plan(ctx workflow.Context, req rollout.CreateRequest) error {
 	for _, s := range res.Stages {
 		r.status.Stages = append(r.status.Stages, rollout.StageStatus{Target: s.Target})
 	}
+	r.show(ctx)
 	return nil
+}
+
+// begin asks for the first rollout. Where a deploy policy forbids it the release stays without
+// one, until a person promotes it.
+func (r *release) begin(ctx workflow.Context) error {
+	e := rollout.Enqueue{Actor: r.status.Actor}
+	if r.behavior < rollout.BehaviorNow {
+		return r.enqueue(ctx, 0, e)
+	}
+	target := r.status.Stages[0].Target
+	res, answered := r.permit(ctx, activities.PermitRequest{
+		Target: target, Command: activities.PermitCreate, Actor: r.status.Actor,
+	}, func() bool { return r.status.Abandoned })
+	switch {
+	case !answered: // it is abandoned
+		return nil
+	case res.Refused != "":
+		r.status.Stages[0].Refused = res.Refused
+		r.note(ctx, fmt.Sprintf("no rollout to %s: %s; promote it later: %s", target, res.Refused, r.promoteLine(target)))
+		return nil
+	}
+	return r.enqueue(ctx, 0, e)
 }
 
 // enqueue asks the lane of a stage for a rollout. It is tried for ever: a lane that
 // does not answer is an outage, not a failed release.
-func (r *release) enqueue(ctx workflow.Context, stage int) error {
+func (r *release) enqueue(ctx workflow.Context, stage int, e rollout.Enqueue) error {
+	target := r.plans[stage].Target
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 30 * time.Second, Summary: "ask the lane of " + r.plans[stage].Target,
+		StartToCloseTimeout: 30 * time.Second, Summary: "ask the lane of " + target,
 	})
+	r.sent++
+	r.expected[target] = true
+	e.Seq, e.Plan, e.Document, e.Behavior = r.sent, r.plans[stage].Plan, r.status.Document, r.behavior
 	return workflow.ExecuteActivity(actx, entities.Enqueue, activities.EnqueueRequest{
-		Pipeline: r.status.Pipeline, Target: r.plans[stage].Target,
-		Enqueue: rollout.Enqueue{Seq: 1, Plan: r.plans[stage].Plan, Document: r.status.Document, Actor: r.status.Actor},
+		Pipeline: r.status.Pipeline, Target: target, Enqueue: e,
 	}).Get(actx, nil)
 }
 
-func (r *release) follow(f rollout.Follow) {
-	if f.Seq <= r.heard[f.Target] {
+// abandon ends all automations; what runs goes on.
+func (r *release) abandon(ctx workflow.Context, a rollout.Abandon) {
+	if r.status.Abandoned {
 		return
 	}
-	r.heard[f.Target] = f.Seq
-	for i := range r.status.Stages {
-		if s := &r.status.Stages[i]; s.Target == f.Target {
-			s.Rollout, s.State = f.Rollout, f.State
-		}
+	r.status.Abandoned = true
+	line := "abandoned"
+	if a.Actor != "" {
+		line += " by " + a.Actor
 	}
-}
-
-// publish writes the state as a search attribute.
-func (r *release) publish(ctx workflow.Context) {
-	state := r.status.RenderState
-	if state == rollout.StateSucceeded && r.status.Ended.IsZero() {
-		state = rollout.StateInProgress
+	if a.Reason != "" {
+		line += " (" + a.Reason + ")"
 	}
-	if state == r.published {
-		return
-	}
-	r.published = state
-	if err := workflow.UpsertTypedSearchAttributes(ctx,
-		temporal.NewSearchAttributeKeyKeyword(rollout.AttributeState).ValueSet(string(state))); err != nil {
-		workflow.GetLogger(ctx).Error("search attributes", "error", err)
-	}
+	r.note(ctx, line)
 }

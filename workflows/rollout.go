@@ -1,16 +1,12 @@
 package workflows
 
 import (
-	"time"
-
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
-
-// actorAutomation is who advances where nobody has to.
-const actorAutomation = "automation"
 
 // run is one rollout. Commands only set what is asked for; the loop of Rollout
 // alone carries it out, one step at a time.
@@ -20,13 +16,16 @@ type run struct {
 	mutex  workflow.Mutex
 
 	// asked for by commands and by the lane
-	advance string           // the phase that may begin
-	cancel  *rollout.Command // wins over everything
-	resume  *rollout.Command
-	revive  *rollout.Event // a retry or an ignore
-	grant   *rollout.Grant // nil while the lane is not ours
-	closed  *rollout.Close // a newer rollout has started
-	over    bool           // and this one knows
+	advance  string           // the phase that may begin
+	cancel   *rollout.Command // wins over everything
+	pause    *rollout.Command // the latest; it holds while the status says paused
+	resume   *rollout.Command // of a person who was asked
+	revive   *rollout.Event   // a retry or an ignore
+	grant    *rollout.Grant   // nil while the lane is not ours
+	closed   *rollout.Close   // a newer rollout has started
+	over     bool             // and this one knows
+	children *controller      // nil: a rollout of one target
+	giveUp   string           // why the controller lets this child fail; "" while it does not
 
 	// stableManifest is the digest of the manifest of what was stable before this rollout;
 	// "" if no rollout recorded it, or a person has accepted something else.
@@ -39,37 +38,80 @@ type run struct {
 	tried     *rollout.Phase // what a step that failed may have written since
 	stop      func()         // ends the running activity; nil while none runs
 	restoring bool
+	asking    bool // a person was asked to look
 	retries   int
 	granted   int // sequence number of the newest grant
+	goneBack  int // sequence number of the newest word of a rollback
 	sent      int // sequence number of the last message to the lane
 	published published
+
+	auto   advancing
+	repair repairing
 }
 
-// Rollout takes one release to one target: it waits for the lane, records what is
-// live, settles, and then goes from phase to phase. A rollout that fails stays open
-// for a retry until a newer one starts on its lane.
-//
-// It completes when it SUCCEEDED, closes as Canceled when it was CANCELLED, and as
-// Failed when it ended FAILED: a Failed execution means that a person must look.
-func Rollout(ctx workflow.Context, in rollout.Start) (rollout.Record, error) {
+// newRun returns a rollout before its first event.
+func newRun(ctx workflow.Context, in rollout.Start) *run {
 	r := &run{in: in, status: rollout.NewStatus(in.Rollout, in.Plan), mutex: workflow.NewMutex(ctx)}
+	r.status.StartingPhase, r.status.RollbackOf, r.status.Controller = in.StartingPhase, in.RollbackOf, in.Controller
+	if in.Plan.Parallel != nil {
+		r.children = control(ctx, r)
+	}
+	return r
+}
+
+// Rollout takes one release to one target: it waits for its approval and for the lane, records
+// what is live, settles, and then goes from phase to phase. A rollout that fails stays
+// open for a retry until a newer one starts on its lane.
+//
+// It completes when it SUCCEEDED, closes as Canceled when it was CANCELLED or
+// APPROVAL_REJECTED, and as Failed when it ended FAILED: a Failed execution means that a
+// person must look.
+func Rollout(ctx workflow.Context, in rollout.Start) (rollout.Record, error) {
 	life, stop := workflow.NewDisconnectedContext(ctx) // a cancellation is a command, not an end
 	defer stop()
+	if in.Controller != "" {
+		plan, err := childPlan(life, in)
+		if err != nil {
+			return rollout.Record{}, err
+		}
+		in.Plan = plan
+	}
+	r := newRun(life, in)
 	if err := r.listen(ctx, life); err != nil {
 		return rollout.Record{}, err
 	}
-	now := workflow.Now(life)
-	r.record(life, rollout.Event{Kind: rollout.EventCreated, Actor: in.Actor, Waiting: &rollout.Waiting{
-		For: rollout.WaitLane, Reason: "an earlier rollout has the lane", Since: now, Commands: r.commands(rollout.CommandCancel),
-	}})
+	r.create(life)
+	r.led(life)
 	for !r.ended() {
-		r.next(life)
+		if r.children != nil {
+			r.children.next(life)
+		} else {
+			r.next(life)
+		}
 	}
 	r.publish(life)
 	if err := workflow.Await(life, func() bool { return workflow.AllHandlersFinished(life) }); err != nil {
 		return rollout.Record{}, err
 	}
 	return r.result()
+}
+
+// create records who made the rollout, why, and what it waits for first.
+func (r *run) create(ctx workflow.Context) {
+	w := rollout.Waiting{
+		For: rollout.WaitLane, Reason: "an earlier rollout has the lane", Since: workflow.Now(ctx), Commands: r.commands(rollout.CommandCancel),
+	}
+	if r.status.State == rollout.StatePendingApproval {
+		w = r.approvalWait(ctx)
+	}
+	note := ""
+	if r.in.RollbackOf != "" {
+		note = "rolls back " + r.in.RollbackOf
+	}
+	r.record(ctx, rollout.Event{Kind: rollout.EventCreated, Actor: r.in.Actor, Reason: r.in.Reason, Note: note, Waiting: &w})
+	r.permitted(ctx, "a new rollout", rollout.Command{Actor: r.in.Actor, Reason: r.in.Reason}, activities.PermitResult{
+		Overridden: r.in.Overridden, Logged: r.in.Logged,
+	})
 }
 
 // next takes the one step that the state calls for.
@@ -80,13 +122,17 @@ func (r *run) next(ctx workflow.Context) {
 		r.end(ctx)
 	case r.closed != nil: // only a rollout without the lane is closed
 		r.over = true
+		r.endRepair(ctx, rollout.RepairAborted, r.closed.By+" has started")
 		r.record(ctx, rollout.Event{Kind: rollout.EventEnded, State: rollout.StateFailed, Note: r.closed.By + " has started"})
 	case r.status.State == rollout.StateFailed:
 		r.awaitRevival(ctx)
-	case r.grant == nil:
-		r.await(ctx, func() bool { return r.grant != nil })
+	case r.giveUp != "":
+		r.quit(ctx)
+	case r.waitsForLane(ctx):
 	case ph == nil:
 		r.finish(ctx, rollout.StateSucceeded)
+	case r.status.Paused:
+		r.awaitResume(ctx)
 	case !r.prepared:
 		r.prepare(ctx, ph.ID)
 	case r.mayBegin(ctx, ph, i):
@@ -94,66 +140,61 @@ func (r *run) next(ctx workflow.Context) {
 	}
 }
 
-// await blocks until done, or until a command or the lane ends the rollout.
+// waitsForLane reports whether the rollout does not have its lane yet: it has then waited for
+// its approval, or for the lane.
+func (r *run) waitsForLane(ctx workflow.Context) bool {
+	switch {
+	case r.status.State == rollout.StatePendingApproval:
+		r.awaitApproval(ctx)
+	case r.grant == nil:
+		r.await(ctx, func() bool { return r.grant != nil })
+	default:
+		return false
+	}
+	return true
+}
+
+// await blocks until done, or until a command, the lane or the controller ends the rollout.
 func (r *run) await(ctx workflow.Context, done func() bool) {
 	r.publish(ctx)
 	// The context is never cancelled, so Await cannot fail.
-	_ = workflow.Await(ctx, func() bool { return r.cancel != nil || r.closed != nil || done() })
+	_ = workflow.Await(ctx, func() bool { return r.ending() || done() })
 }
+
+// ending reports whether a command, the lane or the controller ends the rollout.
+func (r *run) ending() bool { return r.cancel != nil || r.closed != nil || r.giveUp != "" }
 
 func (r *run) ended() bool { return r.status.State.Final() || r.over }
 
-// mayBegin reports whether the phase at index i may begin. If not, it has waited
-// for what could have changed that.
-func (r *run) mayBegin(ctx workflow.Context, ph *rollout.PhaseStatus, i int) bool {
-	begins := r.in.Plan.Phases[i].Advance
-	switch {
-	case i == 0, r.advance == ph.ID, r.byItself && ph.ID == rollout.StablePhase:
-		return true
-	case begins.Automatic:
-		r.soak(ctx, ph.ID, begins.Wait)
-		if r.cancel == nil && r.advance != ph.ID {
-			r.advance = ph.ID
-			r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: ph.ID, Actor: actorAutomation})
-		}
-	default:
-		r.wait(ctx, rollout.Waiting{
-			For: rollout.WaitAdvance, Reason: r.advanceReason(ph),
-			Commands: r.commands(rollout.CommandAdvance, rollout.CommandCancel),
-		})
-		r.await(ctx, func() bool { return r.advance == ph.ID })
-	}
-	return false
+// awaitResume waits until somebody ends the pause.
+func (r *run) awaitResume(ctx workflow.Context) {
+	r.wait(ctx, rollout.Waiting{
+		For: rollout.WaitPerson, Reason: r.pausedBy(), Commands: r.commands(rollout.CommandResume, rollout.CommandCancel),
+	})
+	r.await(ctx, func() bool { return !r.status.Paused })
 }
 
-// soak waits for an automatic advance. A person who advances ends it early.
-func (r *run) soak(ctx workflow.Context, phase string, wait time.Duration) {
-	if wait <= 0 {
-		return
-	}
-	r.wait(ctx, rollout.Waiting{
-		For: rollout.WaitTimer, Reason: "advances to " + phase + " by itself",
-		Until: workflow.Now(ctx).Add(wait), Commands: r.commands(rollout.CommandAdvance, rollout.CommandCancel),
-	})
-	tctx, stop := workflow.WithCancel(ctx)
-	defer stop()
-	timer := workflow.NewTimerWithOptions(tctx, wait, workflow.TimerOptions{Summary: "advance to " + phase})
-	r.await(ctx, func() bool { return timer.IsReady() || r.advance == phase })
+// pausedBy reads "paused by ann (lunch)".
+func (r *run) pausedBy() string {
+	return rollout.Event{Kind: rollout.EventPaused, Actor: r.pause.Actor, Reason: r.pause.Reason}.String()
 }
 
 // finish ends the rollout and tells its lane.
 func (r *run) finish(ctx workflow.Context, state rollout.State) {
 	r.record(ctx, rollout.Event{Kind: rollout.EventEnded, State: state})
-	r.report(ctx)
+	if !r.isChild() || state != rollout.StateSucceeded { // whose result says it all
+		r.report(ctx)
+	}
 }
 
 func (r *run) result() (rollout.Record, error) {
-	if r.status.State == rollout.StateSucceeded {
+	switch r.status.State {
+	case rollout.StateSucceeded:
 		return r.asRecord(), nil
-	}
-	if r.status.State == rollout.StateCancelled {
+	case rollout.StateCancelled, rollout.StateApprovalRejected:
 		return rollout.Record{}, temporal.NewCanceledError(r.status.Rollout)
+	default:
+		return rollout.Record{}, temporal.NewApplicationErrorWithOptions(
+			r.status.Failure, string(rollout.Failed), temporal.ApplicationErrorOptions{NonRetryable: true})
 	}
-	return rollout.Record{}, temporal.NewApplicationErrorWithOptions(
-		r.status.Failure, string(rollout.Failed), temporal.ApplicationErrorOptions{NonRetryable: true})
 }

@@ -18,8 +18,10 @@ const service = "prod/shop"
 // stage is one rollout of v2 to prod over the fake platform.
 type stage struct {
 	*env
+	t        *testing.T
 	platform *fake.Platform
 	plan     rollout.Plan
+	start    rollout.Start // besides the plan and the name
 	grant    rollout.Grant
 	grants   int
 	refused  []string
@@ -32,7 +34,7 @@ func newStage(t *testing.T) *stage {
 
 func newStageOn(t *testing.T, platform *fake.Platform, release string) *stage {
 	t.Helper()
-	s := &stage{platform: platform, plan: plan(release)}
+	s := &stage{t: t, platform: platform, plan: plan(release), start: rollout.Start{Behavior: rollout.BehaviorNow}}
 	s.env = newEnv(t, rollout.RolloutID("shop", release+"-to-prod-0001"), func(e *env) {
 		workflows.Register(e)
 		e.RegisterActivity(activities.NewSteps(map[rollout.Runtime]activities.Platform{
@@ -84,8 +86,11 @@ func (s *stage) advance(d time.Duration, phase string) {
 // run plays the rollout to its end and returns its last status.
 func (s *stage) run(t *testing.T) rollout.Status {
 	t.Helper()
-	s.at(0, s.give)
-	s.ExecuteWorkflow(rollout.WorkflowRollout, rollout.Start{Rollout: s.plan.Release + "-to-prod-0001", Plan: s.plan})
+	if s.plan.Approval == nil {
+		s.at(0, s.give)
+	}
+	s.start.Rollout, s.start.Plan = s.plan.Release+"-to-prod-0001", s.plan
+	s.ExecuteWorkflow(rollout.WorkflowRollout, s.start)
 	if !s.IsWorkflowCompleted() {
 		t.Fatalf("the rollout has not ended: %v", s.GetWorkflowError())
 	}

@@ -89,8 +89,13 @@ func (r *run) awaitWorker(ctx workflow.Context, o stepOptions) bool {
 	return false
 }
 
-// quits reports whether a cancel ends the step's wait for a worker.
-func (r *run) quits(o stepOptions) bool { return r.cancel != nil && !(o.restore && r.cancel.Restore) }
+// quits reports whether a cancel, or a controller that gives up, ends the step's wait for a worker.
+func (r *run) quits(o stepOptions) bool {
+	if r.cancel != nil {
+		return !(o.restore && r.cancel.Restore)
+	}
+	return r.giveUp != "" && !o.restore
+}
 
 func (r *run) activityOptions(o stepOptions, patience time.Duration) workflow.ActivityOptions {
 	budget := o.budget

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -39,7 +40,7 @@ func (p *Platform) deploy(op string, w activities.Work) error {
 	if len(s.split) == 0 { // nothing else could take the requests
 		s.pending = rollout.Split{{Revision: name, Percent: 100}}
 	}
-	r := &revision{release: w.Release, attempt: max(w.Attempt, 1), failure: p.failing[w.Release]}
+	r := &revision{release: w.Release, attempt: max(w.Attempt, 1), failure: cmp.Or(p.failing[w.Target.Name+"/"+w.Release], p.failing[w.Release])}
 	r.ready = r.failure == "" && !p.held[w.Release]
 	s.revisions[name] = r
 	p.wrote(s, op+" "+name)

@@ -31,7 +31,7 @@ type Platform struct {
 	changed  chan struct{} // closed and replaced at every change
 	services map[string]*service
 	held     map[string]bool   // by release
-	failing  map[string]string // reason by release
+	failing  map[string]string // reason by release, or by TARGET/RELEASE
 	faults   map[string][]fault
 	writes   int
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/serin-dev/serin/activities"
@@ -53,13 +54,30 @@ func (p *Platform) Fail(release, reason string) {
 	defer p.mu.Unlock()
 	p.failing[release] = reason
 	for _, s := range p.services {
-		for _, r := range s.revisions {
-			if r.release == release && reason != "" {
-				r.ready, r.failure = false, reason
-			}
+		s.fail(release, reason)
+	}
+	p.broadcast()
+}
+
+// FailAt is Fail at one target.
+func (p *Platform) FailAt(target, release, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failing[target+"/"+release] = reason
+	for name, s := range p.services {
+		if strings.HasPrefix(name, target+"/") {
+			s.fail(release, reason)
 		}
 	}
 	p.broadcast()
+}
+
+func (s *service) fail(release, reason string) {
+	for _, r := range s.revisions {
+		if r.release == release && reason != "" {
+			r.ready, r.failure = false, reason
+		}
+	}
 }
 
 // Fault lets the next times calls of a method of Platform, such as "SetWeight",

@@ -12,9 +12,6 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// pipelineKind is the kind of a pipeline's document.
-const pipelineKind = "DeliveryPipeline"
-
 // Document is what is stored of a release for ever: what was asked for, what was
 // configured then, and what will be done.
 type Document struct {
@@ -25,7 +22,8 @@ type Document struct {
 
 // PlanRelease renders a release and stores its document under its name, which is
 // then taken for ever. The same request again gets the same document, whatever has
-// been configured since; another one is a Conflict.
+// been configured since; another one is a Conflict. The plans of children stay in the
+// document: LoadPlan reads them.
 func (a *Activities) PlanRelease(ctx context.Context, r rollout.CreateRequest) (activities.PlanResult, error) {
 	res, err := a.plan(ctx, r)
 	return res, activities.Application(err)
@@ -48,7 +46,11 @@ func (a *Activities) plan(ctx context.Context, r rollout.CreateRequest) (activit
 			Err: errors.New("it exists with other content"), Fix: "choose another name",
 		}
 	}
-	return activities.PlanResult{Document: name, Stages: doc.Stages}, nil
+	res := activities.PlanResult{Document: name}
+	for _, s := range doc.Stages {
+		res.Stages = append(res.Stages, rollout.StagePlan{Target: s.Target, Plan: s.Plan})
+	}
+	return res, nil
 }
 
 func (a *Activities) stored(ctx context.Context, name string) (doc Document, err error) {
@@ -94,25 +96,62 @@ func (a *Activities) compile(ctx context.Context, r rollout.CreateRequest) (Docu
 		return Document{}, err
 	}
 	doc := Document{Request: r, Snapshot: index}
-	var all []render.Manifest
+	j := job{release: r, source: source}
 	for _, s := range stages {
-		if err := a.reachable(s.Plan.Target); err != nil {
+		planned, err := a.stage(ctx, &j, s)
+		if err != nil {
 			return Document{}, err
 		}
-		s.Plan.Digest = r.Digest()
-		manifests, err := render.Complete(source, &s.Plan, requests(s, r.Images))
-		if err != nil {
-			return Document{}, fmt.Errorf("target %s: %w", s.Target, err)
-		}
-		for _, m := range manifests {
-			if _, err := a.store.Put(ctx, m.Content); err != nil {
-				return Document{}, err
-			}
-		}
-		all = append(all, manifests...)
-		doc.Stages = append(doc.Stages, rollout.StagePlan{Target: s.Target, Plan: s.Plan})
+		doc.Stages = append(doc.Stages, planned)
 	}
-	return doc, render.CheckImages(all...)
+	return doc, render.CheckImages(j.manifests...)
+}
+
+// job is the planning of one release.
+type job struct {
+	release   rollout.CreateRequest
+	source    *render.Source
+	manifests []render.Manifest // of all stages so far
+}
+
+// stage completes one stage and its children.
+func (a *Activities) stage(ctx context.Context, j *job, s pipeline.Stage) (rollout.StagePlan, error) {
+	if s.Plan.Parallel == nil {
+		plan, err := a.complete(ctx, j, s)
+		return rollout.StagePlan{Target: s.Target, Plan: plan}, err
+	}
+	s.Plan.Digest = j.release.Digest()
+	out := rollout.StagePlan{Target: s.Target, Plan: s.Plan}
+	for _, child := range s.Children {
+		plan, err := a.complete(ctx, j, child)
+		if err != nil {
+			return out, fmt.Errorf("target %s: %w", s.Target, err)
+		}
+		out.Children = append(out.Children, plan)
+	}
+	return out, nil
+}
+
+// complete renders the plan of one single target and stores its manifests.
+func (a *Activities) complete(ctx context.Context, j *job, s pipeline.Stage) (rollout.Plan, error) {
+	if err := a.reachable(s.Plan.Target); err != nil {
+		return rollout.Plan{}, err
+	}
+	s.Plan.Digest = j.release.Digest()
+	manifests, err := render.Complete(j.source, &s.Plan, requests(s, j.release.Images))
+	if err != nil {
+		return rollout.Plan{}, fmt.Errorf("target %s: %w", s.Target, err)
+	}
+	for i, m := range manifests {
+		if i > 0 && s.Plan.Phases[i].Manifest == s.Plan.Phases[i-1].Manifest {
+			continue
+		}
+		if _, err := a.store.Put(ctx, m.Content); err != nil {
+			return rollout.Plan{}, err
+		}
+	}
+	j.manifests = append(j.manifests, manifests...)
+	return s.Plan, nil
 }
 
 func (a *Activities) source(ctx context.Context, digest string) (*render.Source, error) {
@@ -132,7 +171,7 @@ func requests(s pipeline.Stage, images map[string]string) []render.Request {
 	for i, r := range s.Renders {
 		out[i] = render.Request{
 			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
-			Labels: r.Labels, Annotations: r.Annotations,
+			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime,
 		}
 	}
 	return out

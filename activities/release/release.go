@@ -5,7 +5,7 @@ package release
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/converter"
@@ -35,12 +35,21 @@ type Activities struct {
 
 	// private: only workers on this machine can read the store
 	private bool
+	now     func() time.Time
 }
 
 // New returns the activities. private says that the store is a folder which workers
 // on other task queues may not see.
 func New(store Store, temporal Temporal, private bool) *Activities {
-	return &Activities{store: store, temporal: temporal, private: private}
+	return &Activities{store: store, temporal: temporal, private: private, now: time.Now}
+}
+
+// WithClock returns activities for which it is now whatever the clock says: for tests, in
+// which time is skipped.
+func (a *Activities) WithClock(now func() time.Time) *Activities {
+	with := *a
+	with.now = now
+	return &with
 }
 
 // index asks for a consistent snapshot of what is configured. Before the first apply
@@ -63,17 +72,5 @@ func (a *Activities) index(ctx context.Context) (rollout.Index, error) {
 
 // load reads the documents of entries. They were checked when they were applied.
 func (a *Activities) load(ctx context.Context, entries []rollout.Entry) (*pipeline.Config, error) {
-	files := make([]pipeline.File, len(entries))
-	for i, e := range entries {
-		content, err := a.store.Get(ctx, e.Digest)
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", e.Kind, e.Name, err)
-		}
-		files[i] = pipeline.File{Name: e.Kind + "/" + e.Name, Content: content}
-	}
-	config, err := pipeline.Load(files...)
-	if err != nil {
-		return nil, &rollout.Error{Op: "load what is configured", Kind: rollout.Invalid, Err: err}
-	}
-	return config, nil
+	return pipeline.LoadEntries(entries, func(digest string) ([]byte, error) { return a.store.Get(ctx, digest) })
 }

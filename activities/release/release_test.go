@@ -54,12 +54,12 @@ type desk struct {
 	index *rollout.Index // nil: nothing was ever applied
 }
 
-func newDesk(t *testing.T, private bool) *desk {
-	t.Helper()
+func newDesk(tb testing.TB, private bool) *desk {
+	tb.Helper()
 	d := &desk{store: artifact.New(memblob.OpenBucket(nil))}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := d.store.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	d.Activities = release.New(d.store, d, private)
@@ -209,8 +209,8 @@ func TestPlanRefuses(t *testing.T) {
 		{name: "an unknown pipeline", request: func(_ *desk, r *rollout.CreateRequest) { r.Pipeline = "shpo" }, kind: rollout.NotFound, text: `pipeline "shpo" does not exist; known are shop`},
 		{name: "a suspended pipeline", yaml: suspended, kind: rollout.Refused, text: "suspended"},
 		{
-			name: "an approval, which this build cannot ask for", kind: rollout.Unsupported, text: "requireApproval",
-			yaml: strings.Replace(configuration, "run: {location", "requireApproval: true\nrun: {location", 1),
+			name: "jobs with their own settings, which this build cannot have", kind: rollout.Unsupported, text: "executionConfigs[0].verbose",
+			yaml: strings.Replace(configuration, "run: {location", "executionConfigs: [{usages: [RENDER, DEPLOY], verbose: true}]\nrun: {location", 1),
 		},
 		{
 			name: "a traffic stanza", kind: rollout.Invalid, text: "spec.traffic",

@@ -171,7 +171,7 @@ func TestUnknownNames(t *testing.T) {
 	_, err = c.Release(s.ctx, s.pipeline(), "v9")
 	s.refuses(err, rollout.NotFound, "read release v9", "does not exist", "serin release list --pipeline unknown")
 	_, err = c.Command(s.ctx, s.pipeline(), v2, "promote", rollout.Command{})
-	s.refuses(err, rollout.Invalid, "unknown command, known are advance, cancel, ignoreJob, resume, retryJob, terminateJobRun")
+	s.refuses(err, rollout.Invalid, "unknown command, known are advance, approve, cancel, ignoreJob, pause, reject, resume, retryJob, terminateJobRun")
 	s.serves("v1 100%", "v1 75%, v2 25%")
 }
 

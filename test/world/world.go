@@ -101,8 +101,15 @@ func (w *World) Environment() []string {
 	return []string{"TEMPORAL_ADDRESS=" + w.Server.Address(), "SERIN_ARTIFACTS=" + w.Address, "SERIN_ARTIFACTS_SHARED=1"}
 }
 
-// Service returns the full name of a Cloud Run service.
-func (w *World) Service(name string) string { return cloudruntest.ServiceName(Project, Location, name) }
+// Service returns the full name of a Cloud Run service. One that is not in Location has its
+// own in front: "europe-west2/shop".
+func (w *World) Service(name string) string {
+	location := Location
+	if before, after, ok := strings.Cut(name, "/"); ok {
+		location, name = before, after
+	}
+	return cloudruntest.ServiceName(Project, location, name)
+}
 
 // Release packs a service manifest with the given image and asks for a release.
 func (w *World) Release(ctx context.Context, pipeline, release, service, image string) (rollout.ReleaseStatus, error) {

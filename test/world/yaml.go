@@ -22,21 +22,34 @@ spec:
 `, service, image)
 }
 
-// Configuration is a pipeline with one canary stage, and its target, PIPELINE-prod.
+// Configuration is a pipeline with canary stages, and their targets.
 type Configuration struct {
 	Pipeline   string
 	Endpoint   string // of the Cloud Run API
 	APIVersion string // of the pipeline; "" is serin.dev/v1
 	Canary     string // what is below canary:, not indented; "" is the standard strategy
-	TaskQueue  string // of the target; "" is the default
+	TaskQueue  string // of the targets; "" is the default
+	Settings   string // further keys of the targets, not indented, such as "requireApproval: true"
+	Stages     int    // how many there are; 0 is one
 	Suspended  bool
-	NoTarget   bool // leaves the target out
+	NoTarget   bool // leaves the targets out
 }
 
-// Target is the name of the configuration's target.
-func (c Configuration) Target() string { return c.Pipeline + "-prod" }
+// Target is the name of the first stage's target.
+func (c Configuration) Target() string { return c.Stage(0) }
 
-// YAML is the configuration's two documents.
+// Stage is the name of the target of the stage at index i: PIPELINE-prod, PIPELINE-prod-2.
+func (c Configuration) Stage(i int) string {
+	if i == 0 {
+		return c.Pipeline + "-prod"
+	}
+	return fmt.Sprintf("%s-prod-%d", c.Pipeline, i+1)
+}
+
+// StageLocation is the location of the stage at index i. Each has its own, and so a service of its own.
+func StageLocation(i int) string { return fmt.Sprintf("europe-west%d", i+1) }
+
+// YAML is the configuration's documents: the pipeline's and one for each target.
 func (c Configuration) YAML() []byte {
 	yaml := fmt.Sprintf(`apiVersion: %s
 kind: DeliveryPipeline
@@ -45,27 +58,36 @@ metadata:
 suspended: %t
 serialPipeline:
   stages:
-    - targetId: %s
-      strategy:
-        %s
-`, cmp.Or(c.APIVersion, rollout.APIVersionSerin), c.Pipeline, c.Suspended, c.Target(),
-		c.strategy())
+`, cmp.Or(c.APIVersion, rollout.APIVersionSerin), c.Pipeline, c.Suspended)
+	for i := range max(1, c.Stages) {
+		yaml += fmt.Sprintf("    - targetId: %s\n      strategy:\n        %s\n", c.Stage(i), c.strategy())
+	}
 	if c.NoTarget {
 		return []byte(yaml)
 	}
-	yaml += fmt.Sprintf(`---
+	for i := range max(1, c.Stages) {
+		yaml += c.target(i)
+	}
+	return []byte(yaml)
+}
+
+func (c Configuration) target(i int) string {
+	yaml := fmt.Sprintf(`---
 apiVersion: serin.dev/v1
 kind: Target
 metadata:
   name: %s
 run:
-  location: %s
+  location: projects/%s/locations/%s
   endpoint: %s
-`, c.Target(), Parent, c.Endpoint)
+`, c.Stage(i), Project, StageLocation(i), c.Endpoint)
 	if c.TaskQueue != "" {
 		yaml += "taskQueue: " + c.TaskQueue + "\n"
 	}
-	return []byte(yaml)
+	if c.Settings != "" {
+		yaml += strings.TrimSpace(c.Settings) + "\n"
+	}
+	return yaml
 }
 
 func (c Configuration) strategy() string {
@@ -90,4 +112,44 @@ canaryDeployment:
 // Pipeline is a pipeline with one automated canary and its target on endpoint.
 func Pipeline(name, endpoint string, percentages []int, extra string) string {
 	return string(Configuration{Pipeline: name, Endpoint: endpoint, Canary: Percentages(percentages, extra)}.YAML())
+}
+
+// ManyLocation is where the child at index i of Many is.
+func ManyLocation(i int) string { return fmt.Sprintf("region-%03d", i) }
+
+// Many is a pipeline with one canary stage, the multi-target stage of n children, each at a
+// location of Cloud Run of its own.
+func Many(pipeline, stage, endpoint string, n int, percentages []int) []byte {
+	var children, targets strings.Builder
+	for i := range n {
+		child := fmt.Sprintf("%s-%03d", stage, i)
+		fmt.Fprintf(&children, "\n    - %s", child)
+		fmt.Fprintf(&targets, `---
+apiVersion: serin.dev/v1
+kind: Target
+metadata:
+  name: %s
+run:
+  location: projects/%s/locations/%s
+  endpoint: %s
+`, child, Project, ManyLocation(i), endpoint)
+	}
+	c := Configuration{Pipeline: pipeline, Canary: Percentages(percentages, "")}
+	return fmt.Appendf(nil, `apiVersion: serin.dev/v1
+kind: DeliveryPipeline
+metadata:
+  name: %s
+serialPipeline:
+  stages:
+    - targetId: %s
+      strategy:
+        %s
+---
+apiVersion: serin.dev/v1
+kind: Target
+metadata:
+  name: %s
+multiTarget:
+  targetIds:%s
+%s`, pipeline, stage, c.strategy(), stage, children.String(), targets.String())
 }

@@ -1,0 +1,367 @@
+package model
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/serin-dev/serin/rollout"
+)
+
+// allows reports whether the state lets the rollout take the command.
+func (r *Rollout) allows(op Op) bool {
+	i := slices.IndexFunc(r.Phases, func(p Phase) bool { return p.ID == op.Phase })
+	if r.over() || (op.Digest != "" && op.Digest != digest(r.Release)) || (op.Phase != "" && i < 0) {
+		return false
+	}
+	approver := slices.Contains([]string{"ann", "bob", "cat"}, op.Actor)
+	switch op.Do {
+	case "approve":
+		return r.State == rollout.StatePendingApproval && op.Digest != "" && approver && !slices.Contains(r.Votes, op.Actor)
+	case "reject":
+		return r.State == rollout.StatePendingApproval && approver
+	case "advance":
+		return r.State == rollout.StateInProgress && !r.Paused && r.prepared && i > 0 && i == r.next() && r.Phases[i].State == rollout.PhasePending && r.advanced != op.Phase
+	case "pause":
+		return (r.State == rollout.StatePending || r.State == rollout.StateInProgress) && !r.Paused
+	case "resume":
+		return r.asked || r.Paused && !op.Accept
+	case "retryJob", "ignoreJob":
+		return i >= 0 && !r.Paused && r.Phases[i].Job == rollout.JobFailed && (r.State == rollout.StateFailed || r.repairing)
+	case "terminateJobRun":
+		return i >= 0 && r.Phases[i].Job == rollout.JobInProgress && r.running
+	case "cancel":
+		return (r.cancel == nil || r.cancel.Restore && !op.Restore) && !(op.Restore && r.promoting)
+	}
+	return false
+}
+
+// obey does what the command asks for.
+func (r *Rollout) obey(op Op) {
+	i := slices.IndexFunc(r.Phases, func(p Phase) bool { return p.ID == op.Phase })
+	switch op.Do {
+	case "approve":
+		if r.Votes = append(r.Votes, op.Actor); len(r.Votes) >= r.Approvals {
+			r.join(r.rollbackOf != nil)
+		}
+	case "reject":
+		r.end(rollout.StateApprovalRejected)
+	case "advance":
+		r.advanced = op.Phase
+	case "pause":
+		if r.Paused = true; r.auto == "rule" && !r.wake.IsZero() && !r.repairing {
+			r.auto = "" // a person has taken over, for this phase
+		}
+	case "resume":
+		r.accepted, r.Paused, r.asked = r.asked && op.Accept, false, false
+	case "retryJob":
+		r.revive(i, rollout.JobPending)
+	case "ignoreJob":
+		r.revive(i, rollout.JobIgnored)
+	case "terminateJobRun":
+		r.platform[r.Release] = revision{failed: r.retries + 1} // nobody waits for it
+		r.fail(i, true)
+	case "cancel":
+		r.cancel, r.State, r.repairing, r.asked = &op, rollout.StateCancelling, false, false
+	}
+	r.proceed()
+}
+
+// proceed goes on until the rollout has to wait.
+func (r *Rollout) proceed() {
+	for !r.over() && !r.running && r.step() {
+	}
+}
+
+// step takes the one step that the state calls for, and reports whether another may follow.
+func (r *Rollout) step() bool {
+	i := r.next()
+	switch {
+	case r.cancel != nil:
+		return r.stop()
+	case r.rollsBack && !r.Paused:
+		return r.rollsBackItself()
+	case r.Holder != r || r.asked:
+		return false
+	case r.repairing && !r.Paused:
+		return r.retriesItself()
+	case i < len(r.Phases) && r.Phases[i].State == rollout.PhaseInProgress:
+		return r.deploy(i)
+	case r.Paused:
+		return r.wait(rollout.WaitPerson, time.Time{})
+	case !r.prepared:
+		return r.prepare()
+	case i == len(r.Phases):
+		return r.end(rollout.StateSucceeded)
+	case i == 0, r.advanced == r.Phases[i].ID, r.from == r.Phases[i].ID:
+		return r.begin(i)
+	}
+	return r.advancesItself(r.Phases[i].ID)
+}
+
+// prepare finds out what is stable and gives it everything.
+func (r *Rollout) prepare() bool {
+	base, doubt := r.judge()
+	if doubt {
+		r.asked = true
+		return r.wait(rollout.WaitPerson, time.Time{})
+	}
+	first := r.Google && len(r.stable) == 0
+	r.base, r.prepared, r.accepted = base, true, false
+	if base != "" {
+		r.write(Split{base: 100})
+	}
+	for i := range r.Phases[:len(r.Phases)-1] {
+		if base == "" || base == r.Release || first || r.from == rollout.StablePhase {
+			r.Phases[i].State, r.Phases[i].Job = rollout.PhaseSkipped, rollout.JobSkipped
+		}
+	}
+	if base == r.Release || base == "" && !r.Google {
+		r.from = rollout.StablePhase // it begins by itself
+	}
+	return true
+}
+
+// judge returns the release that is stable, "" where nothing serves, or a doubt that a person settles.
+func (r *Rollout) judge() (base string, doubt bool) {
+	last, only := r.last, slices.Collect(maps.Keys(r.Split))
+	switch {
+	case r.accepted, last == nil, last.base == "" && !last.promoting:
+		return strings.Join(only, ""), len(only) > 1
+	case last.base == "" && last.mark == nil && len(only) == 0:
+		return "", false // there is no traffic to protect
+	case last.promoted:
+		base = last.Release
+	case last.promoting:
+		return "", true
+	default:
+		base = last.base
+	}
+	return base, r.drifted(last.mark, Split{base: 100})
+}
+
+// drifted reports whether somebody else has changed the split since it was mark: it is none of ours either.
+func (l *Lane) drifted(mark Split, ours ...Split) bool {
+	same := func(s Split) bool { return maps.Equal(s, l.Split) }
+	return mark != nil && !same(mark) && !slices.ContainsFunc(ours, same)
+}
+
+func (r *Rollout) write(s Split) { r.Split, r.mark = s, s }
+
+// after is the split that the phase at index i writes.
+func (r *Rollout) after(i int) Split {
+	if w := r.Phases[i].Weight; w < 100 && r.base != "" && r.base != r.Release {
+		return Split{r.Release: w, r.base: 100 - w}
+	}
+	return Split{r.Release: 100}
+}
+
+func (r *Rollout) begin(i int) bool {
+	r.Phases[i].State, r.Phases[i].Job, r.restored = rollout.PhaseInProgress, rollout.JobInProgress, false
+	if i == len(r.Phases)-1 {
+		r.promoting, r.last = true, r
+	}
+	return r.deploy(i)
+}
+
+// deploy gives the release the phase's weight, once its revision is ready.
+func (r *Rollout) deploy(i int) bool {
+	for release := range r.Split {
+		if r.accepted && release != r.Release { // what is there now is the baseline
+			r.accepted, r.base, r.mark = false, release, r.Split
+		}
+	}
+	if r.drifted(r.mark, r.after(i)) {
+		r.asked = true
+		return r.wait(rollout.WaitPerson, time.Time{})
+	}
+	rev := r.platform[r.Release]
+	switch attempt := r.retries + 1; {
+	case rev.ready:
+	case rev.failed >= attempt: // what failed has that name for ever
+		return r.fail(i, false)
+	case r.Failing[r.Release]:
+		r.platform[r.Release] = revision{failed: attempt}
+		return r.fail(i, false)
+	case r.Held[r.Release]:
+		r.running = true
+		return r.wait("", time.Time{})
+	}
+	r.platform[r.Release] = revision{ready: true}
+	r.write(r.after(i))
+	r.Phases[i].State, r.Phases[i].Job = rollout.PhaseSucceeded, rollout.JobSucceeded
+	r.promoted, r.mends = r.promoting, false
+	return true
+}
+
+// fail ends the phase at index i as failed. Before promotion onFailure decides what becomes of the
+// traffic; then an automation may repair the job, which keeps the lane.
+func (r *Rollout) fail(i int, terminated bool) bool {
+	r.running = false
+	r.Phases[i].State, r.Phases[i].Job = rollout.PhaseFailed, rollout.JobFailed
+	r.abort(i + 1)
+	if r.cancel != nil {
+		return r.stop()
+	}
+	if !r.Hold && !r.drifted(r.mark, r.after(i), Split{r.base: 100}) {
+		r.restore()
+	}
+	if !r.mends {
+		r.mends, r.measure, r.tries = r.Target == dev && !r.Idle && !terminated, 0, 0
+	}
+	for r.mends && !terminated && r.measure < len(r.Repair) {
+		phase := r.Repair[r.measure]
+		r.tries++
+		switch {
+		case phase.Attempts == 0:
+			if r.rollsBack = true; !r.Paused {
+				r.rollsBackItself() // it goes before whoever queues
+			}
+			return r.failed()
+		case r.tries <= phase.Attempts:
+			r.repairing, r.due = true, r.Now.Add(phase.Before(r.tries))
+			return true
+		}
+		r.measure, r.tries = r.measure+1, 0
+	}
+	return r.failed()
+}
+
+// failed gives the lane back. The rollout stays open for a retry until a newer one starts.
+func (r *Rollout) failed() bool {
+	r.State, r.mends, r.repairing = rollout.StateFailed, false, false
+	if !r.rollsBack {
+		r.wait("", time.Time{})
+	}
+	r.leave()
+	r.serve()
+	return true
+}
+
+func (r *Rollout) restore() {
+	if r.base != "" && !r.promoting {
+		r.write(Split{r.base: 100})
+		r.restored = true
+	}
+}
+
+// retriesItself repairs the failed job once its wait is over and the policy allows it.
+func (r *Rollout) retriesItself() bool {
+	if r.due.After(r.Now) {
+		return r.wait(rollout.WaitTimer, r.due)
+	}
+	switch refused, until := r.forbids(r.Now, "retryJob", "rule", false); {
+	case !until.IsZero():
+		return r.wait(rollout.WaitWindow, until)
+	case refused != "":
+		return r.failed()
+	}
+	r.revive(slices.IndexFunc(r.Phases, func(p Phase) bool { return p.State == rollout.PhaseFailed }), rollout.JobPending)
+	return true
+}
+
+// rollsBackItself is the rollback that a repair ends with.
+func (r *Rollout) rollsBackItself() bool {
+	refused, until := r.forbids(r.Now, "rollback", "rule", false)
+	if !until.IsZero() {
+		return r.wait(rollout.WaitWindow, until)
+	}
+	if r.rollsBack = false; refused == "" {
+		r.back(r, r.goal(r))
+		r.serve()
+	}
+	return r.wait("", time.Time{})
+}
+
+// advancesItself lets the phase begin when the plan or an automation says so, or else asks a person.
+func (r *Rollout) advancesItself(phase string) bool {
+	if r.looked != phase {
+		r.looked, r.auto = phase, ""
+		if r.Target == dev && r.Soak > 0 {
+			r.auto, r.due = "plan", r.Now.Add(r.Soak)
+		} else if r.Target == prod && r.Rule > 0 && !r.Idle {
+			r.auto, r.due = "rule", r.Now.Add(r.Rule)
+		}
+	}
+	switch {
+	case r.auto == "":
+		return r.wait(rollout.WaitAdvance, time.Time{})
+	case r.due.After(r.Now):
+		return r.wait(rollout.WaitTimer, r.due)
+	}
+	switch refused, until := r.forbids(r.Now, "advance", r.auto, false); {
+	case !until.IsZero():
+		return r.wait(rollout.WaitWindow, until)
+	case refused != "":
+		r.auto = ""
+	default:
+		r.advanced = phase
+	}
+	return true
+}
+
+// revive makes the failed job pending again, or ignores it, and asks for the lane.
+func (r *Rollout) revive(i int, job rollout.JobState) {
+	for k := range r.Phases[i:] {
+		if ph := &r.Phases[i+k]; ph.State == rollout.PhaseFailed || ph.State == rollout.PhaseAborted {
+			ph.State, ph.Job = rollout.PhasePending, rollout.JobPending
+		}
+	}
+	if r.Phases[i].Job = job; job == rollout.JobIgnored {
+		r.Phases[i].State = rollout.PhaseSucceeded
+	} else {
+		r.retries++
+	}
+	r.advanced, r.repairing, r.rollsBack = r.Phases[i].ID, false, false
+	if r.Holder != r {
+		r.join(true)
+	}
+}
+
+// stop carries out a cancel. Traffic moves only with restore, and then only with the lane in hand.
+func (r *Rollout) stop() bool {
+	if r.cancel.Restore && r.prepared && !r.restored {
+		if r.Holder != r {
+			r.join(true)
+			return false
+		}
+		r.restore()
+	}
+	return r.end(rollout.StateCancelled)
+}
+
+func (r *Rollout) end(state rollout.State) bool {
+	if r.State = state; state != rollout.StateSucceeded {
+		r.abort(0)
+	} else if r.promoted {
+		r.stable = append(r.stable, r)
+	}
+	r.leave()
+	r.told(r)
+	return r.wait("", time.Time{})
+}
+
+func (r *Rollout) abort(from int) {
+	for i := range r.Phases[from:] {
+		if ph := &r.Phases[from+i]; ph.State == rollout.PhasePending || ph.State == rollout.PhaseInProgress {
+			ph.State, ph.Job = rollout.PhaseAborted, rollout.JobAborted
+		}
+	}
+}
+
+// next is the index of the phase that comes next, or is in progress.
+func (r *Rollout) next() int {
+	i := slices.IndexFunc(r.Phases, func(p Phase) bool { return p.State == rollout.PhasePending || p.State == rollout.PhaseInProgress })
+	if i < 0 {
+		return len(r.Phases)
+	}
+	return i
+}
+
+func (r *Rollout) over() bool { return r.State.Final() || r.Closed }
+
+func (r *Rollout) wait(what rollout.WaitFor, until time.Time) bool {
+	r.Waits, r.wake = what, until
+	return false
+}

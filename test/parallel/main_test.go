@@ -1,0 +1,81 @@
+// Package parallel_test takes releases to several targets at once: clusters and locations of
+// Cloud Run together, and a hundred of them.
+package parallel_test
+
+import (
+	"context"
+	"log"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/serin-dev/serin/client"
+	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/drive"
+	"github.com/serin-dev/serin/test/world"
+	"github.com/serin-dev/serin/worker"
+)
+
+// patience is how long a test may take.
+const patience = 5 * time.Minute
+
+func TestMain(m *testing.M) {
+	if os.Getenv(world.WorkerVariable) == "1" { // a worker beside one of the clusters
+		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
+			log.Fatalf("worker ended with %d", code)
+		}
+		return
+	}
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // watches end here all the time
+	m.Run()                                           // its result is the exit code
+}
+
+// start starts a world with a worker of the default queue, and a driver of one pipeline.
+func start(t *testing.T, pipeline, target string) *drive.Driver {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	w, err := world.Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	stop, err := w.Worker(rollout.DefaultTaskQueue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return &drive.Driver{T: t, Ctx: ctx, World: w, Pipeline: pipeline, Target: target}
+}
+
+// under is a condition of Until: the phase has begun in the child of the target, and is in one of
+// the states.
+func under(target, phase string, state rollout.PhaseState) func(client.Rollout) bool {
+	return func(r client.Rollout) bool {
+		for _, c := range r.Children {
+			if c.Target == target {
+				return c.Phase == phase && c.PhaseState == state
+			}
+		}
+		return false
+	}
+}
+
+// child is what a controller knows of the child of the target.
+func child(t *testing.T, r client.Rollout, target string) rollout.ChildStatus {
+	t.Helper()
+	for _, c := range r.Children {
+		if c.Target == target {
+			return c
+		}
+	}
+	t.Fatalf("%s has no child %s: %+v", r.Rollout, target, r.Children)
+	return rollout.ChildStatus{}
+}

@@ -1,0 +1,117 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/rollout"
+)
+
+// planWait is how long a child tries to read its plan.
+const planWait = time.Minute
+
+// isChild reports whether a controller leads the rollout.
+func (r *run) isChild() bool { return r.in.Controller != "" }
+
+// childPlan reads the plan of a child: a controller with a hundred of them cannot carry it.
+func childPlan(ctx workflow.Context, in rollout.Start) (rollout.Plan, error) {
+	lctx := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: planWait,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second},
+		Summary:                "the plan for " + in.Target,
+	})
+	var res activities.LoadPlanResult
+	err := workflow.ExecuteLocalActivity(lctx, activities.LoadPlan, activities.LoadPlanRequest{
+		Document: in.Document, Target: in.Parent, Child: in.Target,
+	}).Get(lctx, &res)
+	return res.Plan, err
+}
+
+// led takes the grant that a child begins with.
+func (r *run) led(ctx workflow.Context) {
+	if r.isChild() && r.in.Grant != nil {
+		r.take(ctx, *r.in.Grant)
+	}
+}
+
+// directed takes an order of the controller.
+func (r *run) directed(ctx workflow.Context, d rollout.Direction) {
+	if d.Seq <= r.granted || r.status.State.Final() {
+		return
+	}
+	r.granted = d.Seq
+	switch {
+	case d.Advance != "":
+		r.advance = d.Advance
+		r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: d.Advance, Actor: r.in.Controller})
+	case d.Cancel != nil:
+		if checkCancel(r, ctx, *d.Cancel) == nil {
+			doCancel(r, ctx, *d.Cancel)
+		}
+	case d.Fail != "" && r.status.State != rollout.StateFailed:
+		r.giveUp = d.Fail
+		if r.stop != nil && !r.restoring {
+			r.stop()
+		}
+	}
+}
+
+// quit fails a child whose controller gave up, and does what onFailure says. The job that it
+// fails, and that a retry runs again, is the last one that was done.
+func (r *run) quit(ctx workflow.Context) {
+	why := r.giveUp // fail takes it
+	phase := r.in.Plan.Phases[0].ID
+	for _, ph := range r.status.Phases {
+		if job := r.status.Job(ph.ID, rollout.JobDeploy); job != nil && job.Run != nil {
+			phase = ph.ID
+		}
+	}
+	r.fail(ctx, phase, errors.New(why), why)
+}
+
+// awaitController waits until the controller lets the phase begin. It tells it first that the
+// one before is done.
+func (r *run) awaitController(ctx workflow.Context, ph *rollout.PhaseStatus) {
+	r.report(ctx)
+	r.wait(ctx, rollout.Waiting{
+		For: rollout.WaitAdvance, Reason: "its controller " + r.in.Controller + " lets " + ph.ID + " begin in every child",
+		Commands: []string{"serin rollout advance --pipeline " + r.in.Plan.Pipeline + " --rollout " + r.in.Controller + " --phase " + ph.ID},
+	})
+	r.await(ctx, func() bool { return r.advance == ph.ID })
+}
+
+// asChild is what a child tells its controller of itself.
+func (r *run) asChild() *rollout.ChildStatus {
+	if !r.isChild() {
+		return nil
+	}
+	s := r.status
+	out := &rollout.ChildStatus{
+		Target: s.Target, Rollout: s.Rollout, State: s.State, Failure: s.Failure, Restored: s.Restored, Weight: s.Weight,
+		Promoted: r.asRecord().Promoted,
+	}
+	for _, ph := range s.Phases {
+		if ph.State != rollout.PhasePending && ph.State != rollout.PhaseAborted {
+			out.Phase, out.PhaseState = ph.ID, ph.State
+		}
+	}
+	if out.Phase == "" && len(s.Phases) > 0 {
+		out.Phase, out.PhaseState = s.Phases[0].ID, s.Phases[0].State
+	}
+	if phase, job, ok := s.FailedJob(); ok {
+		out.Phase, out.PhaseState, out.FailedJob = phase, rollout.PhaseFailed, job
+	}
+	return out
+}
+
+// lane is the workflow that grants the rollout its turn: a lane, or a child's controller.
+func (r *run) lane() string {
+	if r.isChild() {
+		return rollout.RolloutID(r.in.Plan.Pipeline, r.in.Controller)
+	}
+	return rollout.LaneID(r.in.Plan.Pipeline, r.in.Plan.Target.Name)
+}
