@@ -51,9 +51,11 @@ func (a *app) retryChildren(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		failed := failedChildren(r.Status)
-		if len(failed) == 0 {
-			q := &asked{name: rollout.CommandRetryJob, rollout: n.name}
+		failed, q := failedChildren(r.Status), &asked{name: rollout.CommandRetryJob, rollout: n.name}
+		switch {
+		case len(r.Children) == 0:
+			return q.refuse("it is no controller: leave out --failed-children")
+		case len(failed) == 0:
 			return q.refuse("no child has a FAILED job: the rollout is %s", r.State)
 		}
 		var acks []rollout.Ack

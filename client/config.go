@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -72,7 +73,10 @@ func (c *Client) Abandon(ctx context.Context, a rollout.Abandon) error {
 	if err := given(op, "pipeline", a.Pipeline, "release", a.Release); err != nil {
 		return err
 	}
-	in := call{op: op, on: a.Release, acts: true, missing: "nothing is configured in this namespace: serin apply"}
+	in := call{
+		op: op, on: a.Release, same: "abandon release " + a.Pipeline + "/" + a.Release,
+		acts: true, missing: "nothing is configured in this namespace: serin apply",
+	}
 	return c.change(ctx, in, op, a, nil)
 }
 
@@ -91,7 +95,10 @@ func (c *Client) Suspend(ctx context.Context, s rollout.Suspend) (rollout.ApplyR
 		return rollout.ApplyResult{}, err
 	}
 	var result rollout.ApplyResult
-	in := call{op: op, on: s.Kind + " " + s.Name, acts: true, missing: "nothing is configured in this namespace: serin apply"}
+	in := call{
+		op: op, on: s.Kind + " " + s.Name, same: fmt.Sprintf("suspend %s %q", s.Kind, s.Name),
+		acts: true, missing: "nothing is configured in this namespace: serin apply",
+	}
 	err := c.change(ctx, in, rollout.UpdateSuspend, s, &result)
 	return result, err
 }

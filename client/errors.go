@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type call struct {
 	via     string // names Temporal where it is not what on names
 	missing string // what to do when on does not exist
 	acts    bool   // it changes something once a worker takes it
+	same    string // what the workflow calls it, where that is not op and on
 }
 
 // remote is an error that a workflow returned. Its text is the workflow's own,
@@ -38,7 +40,8 @@ func restore(c call, err error) error {
 		return err
 	}
 	if app := application(err); app != nil {
-		text := strings.TrimPrefix(app.Message(), c.op+" "+c.on+": ") // the workflow may call it the same
+		// The workflow may call it the same.
+		text := strings.TrimPrefix(app.Message(), cmp.Or(c.same, c.op+" "+c.on)+": ")
 		return c.fail(ofType(app.Type()), &remote{text: text, err: err}, "")
 	}
 	if ended := execution(c, err); ended != nil {

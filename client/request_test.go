@@ -236,6 +236,11 @@ func TestChangesOfConfig(t *testing.T) {
 	}
 	_, err = c.Suspend(t.Context(), rollout.Suspend{Kind: "DeployPolicy"})
 	wantError(t, err, rollout.Invalid, "resume: no name given")
+	s.answer = func(temporalclient.UpdateWorkflowOptions) (any, error) {
+		return nil, temporal.NewApplicationError(`suspend Automation "shop/x": it does not exist; known are shop/auto`, "NotFound")
+	}
+	_, err = c.Suspend(t.Context(), rollout.Suspend{Kind: "Automation", Name: "shop/x"})
+	wantError(t, err, rollout.NotFound, "resume Automation shop/x: it does not exist; known are shop/auto")
 	if got := []string{s.updates[1].UpdateName, s.updates[2].UpdateName}; got[0] != "abandon" || got[1] != "suspend" {
 		t.Errorf("sent %q", got)
 	}

@@ -116,6 +116,7 @@ func TestDoneAndWaits(t *testing.T) {
 		{rollout.StateFailed, rollout.WaitPerson, true, false},
 		{rollout.StateCancelled, "", true, false},
 		{rollout.StateApprovalRejected, "", true, false},
+		{rollout.StateHalted, "", false, true},
 	}
 	for _, tt := range tests {
 		r := Rollout{Status: status(tt.state, nil)}

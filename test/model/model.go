@@ -26,7 +26,7 @@ func (r *Rollout) allows(op Op) bool {
 	case "pause":
 		return (r.State == rollout.StatePending || r.State == rollout.StateInProgress) && !r.Paused
 	case "resume":
-		return r.asked || r.Paused && !op.Accept
+		return r.cancel == nil && (r.asked || r.Paused && !op.Accept)
 	case "retryJob", "ignoreJob":
 		return i >= 0 && !r.Paused && r.Phases[i].Job == rollout.JobFailed && (r.State == rollout.StateFailed || r.repairing)
 	case "terminateJobRun":
@@ -55,10 +55,9 @@ func (r *Rollout) obey(op Op) {
 		}
 	case "resume":
 		r.accepted, r.Paused, r.asked = r.asked && op.Accept, false, false
-	case "retryJob":
-		r.revive(i, rollout.JobPending)
-	case "ignoreJob":
-		r.revive(i, rollout.JobIgnored)
+	case "retryJob", "ignoreJob":
+		r.mends = false // a person is faster
+		r.revive(i, map[string]rollout.JobState{"retryJob": rollout.JobPending, "ignoreJob": rollout.JobIgnored}[op.Do])
 	case "terminateJobRun":
 		r.platform[r.Release] = revision{failed: r.retries + 1} // nobody waits for it
 		r.fail(i, true)

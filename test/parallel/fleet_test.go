@@ -176,9 +176,12 @@ func (f *fleet) close() {
 func sources(version string) map[string]string {
 	return map[string]string{
 		"app.yaml":     strings.ReplaceAll(app, "VERSION", version),
-		"service.yaml": world.Manifest(name, "serin.test/"+version),
+		"service.yaml": world.Manifest(name, image(version)),
 	}
 }
+
+// image is that of the Cloud Run service.
+func image(version string) string { return "serin.test/" + version }
 
 const place = `apiVersion: v1
 kind: Namespace
@@ -237,11 +240,4 @@ spec:
   rules:
     - backendRefs:
         - {name: shop, port: 80}
-`
-
-// noRoom is a quota that has no room for a canary's pod.
-const noRoom = `apiVersion: v1
-kind: ResourceQuota
-metadata: {name: pods, namespace: shop}
-spec: {hard: {pods: "2"}}
 `

@@ -55,19 +55,6 @@ func start(t *testing.T, pipeline, target string) *drive.Driver {
 	return &drive.Driver{T: t, Ctx: ctx, World: w, Pipeline: pipeline, Target: target}
 }
 
-// under is a condition of Until: the phase has begun in the child of the target, and is in one of
-// the states.
-func under(target, phase string, state rollout.PhaseState) func(client.Rollout) bool {
-	return func(r client.Rollout) bool {
-		for _, c := range r.Children {
-			if c.Target == target {
-				return c.Phase == phase && c.PhaseState == state
-			}
-		}
-		return false
-	}
-}
-
 // child is what a controller knows of the child of the target.
 func child(t *testing.T, r client.Rollout, target string) rollout.ChildStatus {
 	t.Helper()
