@@ -126,6 +126,15 @@ func fleetPath(s rollout.Status) []string {
 	return slices.DeleteFunc(append(out, strings.Join(children, ", ")), func(line string) bool { return line == "" })
 }
 
+// went is the line of children that come through a phase.
+func went(phase string, targets ...string) string {
+	var lines []string
+	for _, t := range targets {
+		lines = append(lines, t+" "+phase+" IN_PROGRESS", t+" "+phase+" SUCCEEDED")
+	}
+	return strings.Join(lines, ", ")
+}
+
 // serves are the targets' splits at the end.
 func (f *fleet) serves() string {
 	var out []string
@@ -177,15 +186,14 @@ func parallels() []fleetRow {
 			},
 			want: rollout.StateSucceeded, serves: "asia shop-v2 100%; eu shop-v2 100%; us shop-v2 100%",
 			path: []string{
-				"created",
-				"granted",
-				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED, us canary-25 IN_PROGRESS, us canary-25 SUCCEEDED",
+				"created", "granted",
+				went("canary-25", "asia", "eu", "us"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"canary-50 advanced by ann",
-				"asia canary-50 IN_PROGRESS, asia canary-50 SUCCEEDED, eu canary-50 IN_PROGRESS, eu canary-50 SUCCEEDED, us canary-50 IN_PROGRESS, us canary-50 SUCCEEDED",
+				went("canary-50", "asia", "eu", "us"),
 				"waits for advance: canary-50 is done; stable gives the release 100%",
 				"stable advanced by ann",
-				"asia stable IN_PROGRESS, asia stable SUCCEEDED, eu stable IN_PROGRESS, eu stable SUCCEEDED, us stable IN_PROGRESS, us stable SUCCEEDED",
+				went("stable", "asia", "eu", "us"),
 				"ended SUCCEEDED",
 			},
 		},
@@ -202,9 +210,8 @@ func parallels() []fleetRow {
 			},
 			want: rollout.StateCancelled, serves: "asia shop-v1 75%, shop-v2 25%",
 			path: []string{
-				"created",
-				"granted",
-				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED",
+				"created", "granted",
+				went("canary-25", "asia"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"cancelling by ann",
 				"asia canary-25 SUCCEEDED CANCELLED",
@@ -224,10 +231,9 @@ func parallels() []fleetRow {
 			setup: func(f *fleet) { f.startingPhase = "stable" },
 			want:  rollout.StateSucceeded, serves: "asia shop-v2 100%; eu shop-v2 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"canary-25 skipped: starts at stable", "canary-50 skipped: starts at stable",
-				"asia stable IN_PROGRESS, asia stable SUCCEEDED, eu stable IN_PROGRESS, eu stable SUCCEEDED",
+				went("stable", "asia", "eu"),
 				"ended SUCCEEDED",
 			},
 		},
@@ -250,18 +256,17 @@ func halts() []fleetRow {
 			},
 			want: rollout.StateSucceeded, serves: "asia shop-v2 100%; eu shop-v2-2 100%; us shop-v2 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 FAILED, eu canary-25 IN_PROGRESS, us canary-25 IN_PROGRESS, us canary-25 SUCCEEDED",
 				"halted: 1 of 3 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for person: 1 of 3 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
-				"eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED",
+				went("canary-25", "eu"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"canary-50 advanced by ann",
-				"asia canary-50 IN_PROGRESS, asia canary-50 SUCCEEDED, eu canary-50 IN_PROGRESS, eu canary-50 SUCCEEDED, us canary-50 IN_PROGRESS, us canary-50 SUCCEEDED",
+				went("canary-50", "asia", "eu", "us"),
 				"waits for advance: canary-50 is done; stable gives the release 100%",
 				"stable advanced by ann",
-				"asia stable IN_PROGRESS, asia stable SUCCEEDED, eu stable IN_PROGRESS, eu stable SUCCEEDED, us stable IN_PROGRESS, us stable SUCCEEDED",
+				went("stable", "asia", "eu", "us"),
 				"ended SUCCEEDED",
 			},
 			refused: []string{
@@ -277,12 +282,11 @@ func halts() []fleetRow {
 			},
 			want: rollout.StateCancelled, serves: "asia shop-v1 75%, shop-v2 25%; eu shop-v1 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 FAILED, eu canary-25 IN_PROGRESS",
 				"halted: 1 of 2 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for person: 1 of 2 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
-				"eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED",
+				went("canary-25", "eu"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"cancelling by ann",
 				"asia canary-25 SUCCEEDED CANCELLED, eu canary-25 SUCCEEDED CANCELLED",
@@ -297,8 +301,7 @@ func halts() []fleetRow {
 			},
 			want: rollout.StateCancelled, serves: "asia shop-v1 100%; eu shop-v1 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 FAILED, eu canary-25 IN_PROGRESS",
 				"halted: 1 of 2 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for person: 1 of 2 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
@@ -318,16 +321,15 @@ func halts() []fleetRow {
 			},
 			want: rollout.StateCancelled, serves: "asia shop-v1 75%, shop-v2-2 25%; eu shop-v1 75%, shop-v2-2 25%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 FAILED, asia canary-25 IN_PROGRESS, eu canary-25 FAILED, eu canary-25 IN_PROGRESS",
 				"failed: 2 of 2 children failed: asia (canary-25: deploy shop-v2 to asia: it exits with 1 (mend what it names and retry the job, or make a new release)), eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for lane: asks for its lane again",
 				"granted",
-				"eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED",
+				went("canary-25", "eu"),
 				"halted: 1 of 2 children failed: asia (canary-25: deploy shop-v2 to asia: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for person: 1 of 2 children failed: asia (canary-25: deploy shop-v2 to asia: it exits with 1 (mend what it names and retry the job, or make a new release))",
-				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED",
+				went("canary-25", "asia"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"cancelling by ann",
 				"asia canary-25 SUCCEEDED CANCELLED, eu canary-25 SUCCEEDED CANCELLED",
@@ -343,8 +345,7 @@ func halts() []fleetRow {
 			},
 			want: rollout.StateFailed, serves: "asia shop-v2 100%; eu shop-v1 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia stable IN_PROGRESS, asia stable SUCCEEDED, eu stable FAILED, eu stable IN_PROGRESS",
 				"failed: 1 of 2 children failed: eu (stable: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"ended FAILED: v3-to-all-0001 has started",
@@ -368,15 +369,14 @@ func waves() []fleetRow {
 			},
 			want: rollout.StateSucceeded, serves: "asia shop-v2 100%; eu shop-v2 100%; us shop-v2 100%",
 			path: []string{
-				"created",
-				"granted",
-				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED, us canary-25 IN_PROGRESS, us canary-25 SUCCEEDED",
+				"created", "granted",
+				went("canary-25", "asia", "eu", "us"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"canary-50 advanced by ann",
-				"asia canary-50 IN_PROGRESS, asia canary-50 SUCCEEDED, eu canary-50 IN_PROGRESS, eu canary-50 SUCCEEDED, us canary-50 IN_PROGRESS, us canary-50 SUCCEEDED",
+				went("canary-50", "asia", "eu", "us"),
 				"waits for advance: canary-50 is done; stable gives the release 100%",
 				"stable advanced by ann",
-				"asia stable IN_PROGRESS, asia stable SUCCEEDED, eu stable IN_PROGRESS, eu stable SUCCEEDED, us stable IN_PROGRESS, us stable SUCCEEDED",
+				went("stable", "asia", "eu", "us"),
 				"ended SUCCEEDED",
 			},
 		},
@@ -388,8 +388,7 @@ func waves() []fleetRow {
 			},
 			want: rollout.StateCancelled, serves: "asia shop-v1 100%; eu shop-v1 100%; us shop-v1 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 FAILED, asia canary-25 IN_PROGRESS",
 				"failed: 1 of 3 children failed: asia (canary-25: deploy shop-v2 to asia: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"cancelling by ann",
@@ -413,8 +412,7 @@ func budgets() []fleetRow {
 			},
 			want: rollout.StateCancelled, serves: "asia shop-v1 100%; eu shop-v1 75%, shop-v2 25%; us shop-v1 75%, shop-v2 25%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 FAILED, asia canary-25 IN_PROGRESS, eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED, us canary-25 IN_PROGRESS, us canary-25 SUCCEEDED",
 				"halted: 1 of 3 children failed: asia (canary-25: deploy shop-v2 to asia: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for person: 1 of 3 children failed: asia (canary-25: deploy shop-v2 to asia: it exits with 1 (mend what it names and retry the job, or make a new release))",
@@ -433,9 +431,8 @@ func budgets() []fleetRow {
 			},
 			want: rollout.StateFailed, serves: "asia shop-v1 100%; eu shop-v1 100%; us shop-v1 100%",
 			path: []string{
-				"created",
-				"granted",
-				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED, us canary-25 IN_PROGRESS, us canary-25 SUCCEEDED",
+				"created", "granted",
+				went("canary-25", "asia", "eu", "us"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"canary-50 advanced by ann",
 				"asia canary-50 FAILED, asia canary-50 IN_PROGRESS, asia canary-50 SUCCEEDED, eu canary-50 FAILED, eu canary-50 IN_PROGRESS, eu canary-50 SUCCEEDED, us canary-50 FAILED, us canary-50 IN_PROGRESS",
@@ -453,8 +450,7 @@ func budgets() []fleetRow {
 			},
 			want: rollout.StateFailed, serves: "asia shop-v1 100%; eu shop-v1 100%; us shop-v1 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 FAILED, asia canary-25 IN_PROGRESS, eu canary-25 FAILED, eu canary-25 IN_PROGRESS, us canary-25 FAILED, us canary-25 IN_PROGRESS",
 				"failed: 3 of 3 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 3 children failed), eu (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 3 children failed), us (canary-25: deploy shop-v2 to us: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0",
 				"ended FAILED: v3-to-all-0001 has started",
@@ -475,22 +471,21 @@ func budgets() []fleetRow {
 			},
 			want: rollout.StateSucceeded, serves: "asia shop-v2 100%; eu shop-v2-2 100%",
 			path: []string{
-				"created",
-				"granted",
+				"created", "granted",
 				"asia canary-25 FAILED, asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 FAILED, eu canary-25 IN_PROGRESS",
 				"failed: 2 of 2 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 2 children failed), eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0",
 				"waits for lane: asks for its lane again",
 				"granted",
-				"eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED",
+				went("canary-25", "eu"),
 				"halted: 1 of 2 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 2 children failed)",
 				"waits for person: 1 of 2 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 2 children failed)",
-				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED",
+				went("canary-25", "asia"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"canary-50 advanced by ann",
-				"asia canary-50 IN_PROGRESS, asia canary-50 SUCCEEDED, eu canary-50 IN_PROGRESS, eu canary-50 SUCCEEDED",
+				went("canary-50", "asia", "eu"),
 				"waits for advance: canary-50 is done; stable gives the release 100%",
 				"stable advanced by ann",
-				"asia stable IN_PROGRESS, asia stable SUCCEEDED, eu stable IN_PROGRESS, eu stable SUCCEEDED",
+				went("stable", "asia", "eu"),
 				"ended SUCCEEDED",
 			},
 		},
@@ -508,10 +503,10 @@ func fleetCancels() []fleetRow {
 		path: []string{
 			"created",
 			"granted",
-			"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 IN_PROGRESS, eu canary-25 SUCCEEDED",
+			went("canary-25", "asia", "eu"),
 			"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 			"canary-50 advanced by ann",
-			"asia canary-50 IN_PROGRESS, asia canary-50 SUCCEEDED, eu canary-50 IN_PROGRESS, eu canary-50 SUCCEEDED",
+			went("canary-50", "asia", "eu"),
 			"waits for advance: canary-50 is done; stable gives the release 100%",
 			"cancelling by ann",
 			"asia canary-50 SUCCEEDED CANCELLED, eu canary-50 SUCCEEDED CANCELLED",
@@ -596,5 +591,30 @@ func TestMaxConcurrent(t *testing.T) {
 	}
 	if s.State != rollout.StateSucceeded || most != 2 {
 		t.Errorf("%s, and at most %d children worked at the same time, want 2", s.State, most)
+	}
+}
+
+// TestWhatALaneHearsOfAController: the record of each child, and for one that has not begun the
+// record that was there before.
+func TestWhatALaneHearsOfAController(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, waved()...)
+	f.platform.FailAt("asia", "v2", "it exits with 1")
+	f.command(1*time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
+	f.runFleet(t)
+	var states []string
+	for _, r := range f.reports {
+		states = append(states, string(r.State))
+	}
+	equal(t, "reports", states, []string{"FAILED", "CANCELLED"})
+	last := f.reports[len(f.reports)-1]
+	if asia := last.Children["asia"]; asia.Rollout != "v2-to-asia-0001" || asia.Stable != "shop-v1" || asia.State != rollout.StateCancelled {
+		t.Errorf("asia: %+v", asia)
+	}
+	if eu := last.Children["eu"]; eu.Rollout != "v1-to-eu-0001" || !eu.Promoted {
+		t.Errorf("eu: %+v", eu)
+	}
+	if last.Promoted || !last.Moved() {
+		t.Errorf("promoted %t, moved %t", last.Promoted, last.Moved())
 	}
 }
