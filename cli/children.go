@@ -54,6 +54,12 @@ func childCells(c rollout.ChildStatus) []string {
 // childOutcome says what became of a child besides its state.
 func childOutcome(c rollout.ChildStatus) string {
 	var parts []string
+	if c.Promoted {
+		parts = append(parts, "promoted")
+	}
+	if c.Restored {
+		parts = append(parts, "restored")
+	}
 	switch {
 	case c.Failure != "" && c.FailedJob != "":
 		parts = append(parts, string(c.FailedJob)+": "+oneLine(c.Failure))
@@ -61,12 +67,6 @@ func childOutcome(c rollout.ChildStatus) string {
 		parts = append(parts, oneLine(c.Failure))
 	case c.FailedJob != "":
 		parts = append(parts, string(c.FailedJob)+" failed")
-	}
-	if c.Promoted {
-		parts = append(parts, "promoted")
-	}
-	if c.Restored {
-		parts = append(parts, "restored")
 	}
 	return or(strings.Join(parts, "; "), "-")
 }
@@ -78,7 +78,9 @@ func (d *description) children() {
 	row(d)
 	row(d, "CHILD", "WAVE", "STATE", "PHASE", "WEIGHT", "OUTCOME")
 	for _, c := range d.Children {
-		row(d, childCells(c)...)
+		cells := childCells(c)
+		cells[len(cells)-1] = cell(cells[len(cells)-1])
+		row(d, cells...)
 	}
 }
 

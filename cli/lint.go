@@ -27,7 +27,7 @@ type lintResult struct {
 func (a *app) lint() *cli.Command {
 	return a.verb(&cli.Command{
 		Name:  "lint",
-		Usage: "check pipelines, targets and automations without a server",
+		Usage: "check pipelines, targets, automations and policies without a server",
 		Description: "Reads the files as apply does, judges every object by itself and all of them\n" +
 			"together, and prints every problem, one per line. Works offline.\n\n" +
 			"Examples:\n" +

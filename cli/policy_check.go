@@ -109,11 +109,14 @@ func (a *app) judged(c *cli.Context, at time.Time) (verdict, error) {
 		Pipeline: v.Pipeline, Target: v.Target, Parent: parent, Action: v.Action, Invoker: v.Invoker,
 		Override: c.StringSlice(overrideFlag),
 	}, at)
+	if err != nil { // the question is wrong: exit code 1 would be an answer
+		return v, usage("policy check: %s", err)
+	}
 	v.Allowed = len(v.Violations) == 0
 	if config.Pipeline(v.Pipeline).Suspended {
 		v.Notes = append(v.Notes, "pipeline "+v.Pipeline+" is suspended, whatever policies say")
 	}
-	return v, err
+	return v, nil
 }
 
 // configured loads what the namespace has taken over.

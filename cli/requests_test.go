@@ -36,6 +36,7 @@ func prod() rollout.LaneStatus {
 	return rollout.LaneStatus{
 		Pipeline: "shop", Target: "prod", Queue: []string{"v4-to-prod-0001"}, Succeeded: []rollout.Record{v2, v1}, Last: &v3,
 		Records: []rollout.Record{v5, v4, v3, v2, back, v0, v1}, Rejected: []rollout.Record{v0},
+		Notes: []string{"2026-03-01T15:40:00Z refused: promote shop/prod: release v0 is abandoned"},
 	}
 }
 

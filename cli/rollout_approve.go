@@ -37,7 +37,11 @@ func (a *app) vote(c *cli.Context, q *asked, text string) error {
 		return err
 	}
 	if r.State != rollout.StatePendingApproval {
-		return q.refuse("the rollout is %s, not %s", r.State, rollout.StatePendingApproval)
+		why := ""
+		if r.State == rollout.StateApprovalRejected && r.Failure != "" {
+			why = ": " + oneLine(r.Failure)
+		}
+		return q.refuse("the rollout is %s, not %s%s", r.State, rollout.StatePendingApproval, why)
 	}
 	q.command.Digest = r.Digest
 	return a.confirm(c, question{

@@ -162,7 +162,7 @@ func (d *description) traffic() {
 }
 
 func (d *description) failures() {
-	if d.Failure != "" {
+	if w := waitOf(d.Status); d.Failure != "" && (w == nil || w.Reason != d.Failure) { // else it has been said
 		row(d)
 		row(d, "failure:", oneLine(d.Failure))
 	}

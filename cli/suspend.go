@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,8 +15,8 @@ import (
 func (a *app) pipeline() *cli.Command {
 	k := suspendable{
 		kind: pipeline.KindDeliveryPipeline, flag: "pipeline", example: "shop",
-		suspended: "While it is suspended nobody promotes, rolls back, redeploys, approves, rejects, advances,\n" +
-			"retries or ignores. Rollouts that run go on by themselves, and can be cancelled.",
+		suspended: "While it is suspended nobody releases, promotes, rolls back, redeploys, approves, rejects,\n" +
+			"advances, retries or ignores. Rollouts that run go on by themselves, and can be cancelled.",
 	}
 	return group(&cli.Command{
 		Name: "pipeline", Usage: "suspend and resume a pipeline",
@@ -51,6 +52,14 @@ type suspendable struct {
 	suspended           string // what that means
 }
 
+// article is "a pipeline" or "an automation".
+func (k suspendable) article() string {
+	if strings.HasPrefix(k.flag, "a") {
+		return "an " + k.flag
+	}
+	return "a " + k.flag
+}
+
 func (k suspendable) name() cli.Flag {
 	if k.flag == "pipeline" {
 		return pipelineFlag()
@@ -60,7 +69,7 @@ func (k suspendable) name() cli.Flag {
 
 func (a *app) suspend(k suspendable) *cli.Command {
 	return a.suspension(k, true, &cli.Command{
-		Name: "suspend", Usage: "suspend a " + k.flag + " from now on",
+		Name: "suspend", Usage: "suspend " + k.article() + " from now on",
 		Description: k.suspended + "\nIt holds from now on, until resume, or until an apply says otherwise.\n\n" +
 			fmt.Sprintf("Examples:\n   serin %s suspend --%s %s --reason \"incident 12\"", k.flag, k.flag, k.example),
 	})
@@ -68,7 +77,7 @@ func (a *app) suspend(k suspendable) *cli.Command {
 
 func (a *app) unsuspend(k suspendable) *cli.Command {
 	return a.suspension(k, false, &cli.Command{
-		Name: "resume", Usage: "end the suspension of a " + k.flag,
+		Name: "resume", Usage: "end the suspension of " + k.article(),
 		Description: fmt.Sprintf("Examples:\n   serin %s resume --%s %s", k.flag, k.flag, k.example),
 	})
 }

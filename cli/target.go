@@ -53,9 +53,9 @@ func (a *app) targetDescribe() *cli.Command {
 		Name:  "describe",
 		Usage: "say what is stable on a target, what runs, and what has been",
 		Description: "What is stable, what runs or was left unsettled, the queue, the releases that were\n" +
-			"rolled back, and the last 20 rollouts: who, when, why, and how they ended. Without\n" +
-			"--pipeline it is of every pipeline that has been there. JSON is a list, one record\n" +
-			"for each pipeline.\n\n" +
+			"rolled back, Signals and automations that were refused, and the last 20 rollouts:\n" +
+			"who, when, why, and how they ended. Without --pipeline it is of every pipeline that\n" +
+			"has been there. JSON is a list, one record for each pipeline.\n\n" +
 			"Examples:\n" +
 			"   serin target describe --pipeline shop --target prod\n" +
 			"   serin target describe --target prod --output json",
@@ -143,13 +143,19 @@ func (d *laneDescription) all() {
 	for _, r := range d.Rejected {
 		row(d, "rejected:", rejectedText(r))
 	}
+	for _, n := range d.Notes {
+		row(d, "note:", oneLine(n))
+	}
 	row(d)
 	row(d, "ROLLOUT", "STATE", "CREATED", "TOOK", "BY", "WHY", "HOW IT ENDED")
 	for _, r := range d.Records {
 		row(d, r.Rollout, string(r.State), stamp(r.Created), or(elapsed(started(r), r.Ended, d.now), "-"),
-			or(r.Actor, "-"), or(why(r), "-"), or(outcome(r), "-"))
+			or(r.Actor, "-"), or(cell(why(r)), "-"), or(cell(outcome(r)), "-"))
 	}
 }
+
+// cell keeps a table readable where a platform has much to say: rollout describe says all of it.
+func cell(s string) string { return fit(oneLine(s), 100) }
 
 // stableText is "v1 (shop-1), by v1-to-prod-0001".
 func stableText(l rollout.LaneStatus) string {
@@ -208,7 +214,7 @@ func why(r rollout.Record) string {
 		parts = append(parts, "from "+r.StartingPhase)
 	}
 	if r.Reason != "" {
-		parts = append(parts, oneLine(r.Reason))
+		parts = append(parts, r.Reason)
 	}
 	return strings.Join(parts, "; ")
 }
@@ -216,14 +222,14 @@ func why(r rollout.Record) string {
 // outcome says how a rollout ended, beside its state.
 func outcome(r rollout.Record) string {
 	var parts []string
-	if r.Failure != "" {
-		parts = append(parts, oneLine(r.Failure))
-	}
 	if r.RolledBackBy != "" {
 		parts = append(parts, "rolled back by "+r.RolledBackBy)
 	}
 	if r.Unsettled && !r.State.HoldsLane() {
 		parts = append(parts, "unsettled")
+	}
+	if r.Failure != "" {
+		parts = append(parts, r.Failure)
 	}
 	return strings.Join(parts, "; ")
 }
