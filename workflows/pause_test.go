@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/serin-dev/serin/activities/fake"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -136,6 +137,14 @@ func pauses() []pathRow {
 	}
 }
 
+// stoppedPromotion makes v1 a rollout over v0 that FAILED in stable, with that split now.
+func (s *stage) stoppedPromotion(now rollout.Split) {
+	s.after()
+	s.platform.Drift(service, fake.Identity, now)
+	r := s.grant.Predecessor
+	r.State, r.PromotionBegun, r.Promoted, r.Stable, r.Mark = rollout.StateFailed, true, false, "shop-v0", rollout.Mark{}
+}
+
 // starts: a rollout that begins at a later phase, as a rollback does.
 func starts() []pathRow {
 	return []pathRow{
@@ -147,9 +156,38 @@ func starts() []pathRow {
 			},
 			want: rollout.StateSucceeded, splits: "shop-v2 100%",
 			path: []string{
-				"created: rolls back v1-to-prod-0001 by ann (bad)", "granted", "baseline (shop-v1 100%)", "settled (shop-v1 100%)",
-				"canary-25 skipped: starts at stable", "canary-50 skipped: starts at stable",
+				"created: rolls back v1-to-prod-0001 by ann (bad)", "granted",
+				"canary-25 skipped: starts at stable", "canary-50 skipped: starts at stable", "baseline (shop-v1 100%)", "settled (shop-v1 100%)",
 				"stable started", "stable shifted 100% (shop-v2 100%)", "stable succeeded", "ended SUCCEEDED",
+			},
+		},
+		{
+			name: "the rollback of a promotion that stopped half way keeps the split until its release is ready",
+			setup: func(s *stage) {
+				s.stoppedPromotion(rollout.Split{{Revision: "shop-v0", Percent: 50}, {Revision: "shop-v1", Percent: 50}})
+				s.start.StartingPhase, s.start.RollbackOf = "stable", "v1-to-prod-0001"
+			},
+			want: rollout.StateSucceeded, splits: "shop-v2 100%",
+			path: []string{
+				"created: rolls back v1-to-prod-0001", "granted", "canary-25 skipped: starts at stable", "canary-50 skipped: starts at stable",
+				"baseline (shop-v0 50%, shop-v1 50%)",
+				"settled (shop-v0 50%, shop-v1 50%): kept until v2 is ready: v1-to-prod-0001 stopped in its promotion",
+				"stable started", "stable shifted 100% (shop-v2 100%)", "stable succeeded", "ended SUCCEEDED",
+			},
+		},
+		{
+			name: "unless somebody else has moved traffic meanwhile",
+			setup: func(s *stage) {
+				s.stoppedPromotion(rollout.Split{{Revision: "shop-v0", Percent: 50}, {Revision: "shop-eve", Percent: 50}})
+				s.start.StartingPhase, s.start.RollbackOf = "stable", "v1-to-prod-0001"
+				s.command(time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
+			},
+			want: rollout.StateCancelled, splits: "shop-eve 50%, shop-v0 50%",
+			path: []string{
+				"created: rolls back v1-to-prod-0001", "granted", "canary-25 skipped: starts at stable", "canary-50 skipped: starts at stable",
+				"baseline (shop-eve 50%, shop-v0 50%)",
+				"waits for person: v1-to-prod-0001 stopped after its promotion had begun; now shop-eve 50%, shop-v0 50% serves, before it was shop-v0",
+				"cancelling by ann", "ended CANCELLED",
 			},
 		},
 		{
@@ -161,7 +199,7 @@ func starts() []pathRow {
 			},
 			want: rollout.StateSucceeded, splits: "shop-v2 100%",
 			path: []string{
-				"created", "granted", "baseline (shop-v1 100%)", "settled (shop-v1 100%)", "canary-25 skipped: starts at canary-50",
+				"created", "granted", "canary-25 skipped: starts at canary-50", "baseline (shop-v1 100%)", "settled (shop-v1 100%)",
 				"canary-50 started", "canary-50 shifted 50% (shop-v1 50%, shop-v2 50%)", "canary-50 succeeded",
 				"waits for advance: canary-50 is done; stable gives the release 100%", "stable advanced by ann",
 				"stable started", "stable shifted 100% (shop-v2 100%)", "stable succeeded", "ended SUCCEEDED",
@@ -176,7 +214,7 @@ func starts() []pathRow {
 			},
 			want: rollout.StateSucceeded, splits: "shop-v2 100%",
 			path: []string{
-				"created", "granted", "baseline", "canary-25 skipped: starts at stable", "canary-50 skipped: starts at stable",
+				"created", "granted", "canary-25 skipped: starts at stable", "canary-50 skipped: starts at stable", "baseline",
 				"stable started", "stable shifted 100% (shop-v2 100%)", "stable succeeded", "ended SUCCEEDED",
 			},
 		},

@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -17,12 +18,17 @@ func (r *run) prepare(ctx workflow.Context, phase string) {
 		r.fail(ctx, phase, err, err.Error())
 		return
 	}
+	r.skipToStart(ctx)
 	res, err := r.step(ctx, steps.Baseline, stepOptions{work: r.onlyStable(), summary: "baseline"})
 	if err == nil && !r.recorded {
 		r.recorded = true
 		r.record(ctx, rollout.Event{
 			Kind: rollout.EventBaseline, Split: res.Observed.Split.Serving(), Digest: res.Baseline, URL: res.Observed.URL,
 		})
+	}
+	if err == nil && r.takesBack(res.Observed) {
+		r.takeBack(ctx, res.Observed)
+		return
 	}
 	for accepted := false; err == nil; {
 		stable, doubt := r.judge(res.Observed, accepted)
@@ -79,6 +85,42 @@ func (r *run) judge(seen rollout.Observed, accepted bool) (stable, doubt string)
 	return stable, ""
 }
 
+// takesBack reports whether this is the rollback of a rollout whose promotion had begun. A person
+// or a repair has decided that traffic goes back; but nothing is settled first: what was stable
+// is half replaced, and the canary may be the only healthy copy. What serves must be what that
+// rollout has left.
+func (r *run) takesBack(seen rollout.Observed) bool {
+	last := r.grant.Predecessor
+	if r.in.RollbackOf == "" || r.in.StartingPhase != rollout.StablePhase || last == nil || !last.PromotionBegun || last.Promoted {
+		return false
+	}
+	if back := r.in.RollbackOf; last.Rollout != back && (!r.isChild() || last.Rollout != rollout.ChildName(back, last.Release, r.in.Target)) {
+		return false
+	}
+	serving := seen.Split.Serving()
+	if len(serving) > 0 && seen.Split.SameTraffic(last.Mark.Split) {
+		return true
+	}
+	left := []string{rollout.WithoutAttempt(last.Stable), rollout.WithoutAttempt(last.Revision)}
+	for _, s := range serving {
+		if !slices.Contains(left, rollout.WithoutAttempt(s.Revision)) {
+			return false
+		}
+	}
+	return len(serving) > 0
+}
+
+// takeBack leaves the split as it is until the release that is gone back to is ready.
+func (r *run) takeBack(ctx workflow.Context, seen rollout.Observed) {
+	last := r.grant.Predecessor
+	r.last = seen.Mark()
+	r.record(ctx, rollout.Event{
+		Kind: rollout.EventSettled, Split: seen.Split.Serving(), Revision: cmp.Or(last.Stable, last.Revision), URL: seen.URL,
+		Note: "kept until " + r.in.Plan.Release + " is ready: " + last.Rollout + " stopped in its promotion",
+	})
+	r.prepared = true
+}
+
 // only returns the one revision that serves, or "" where none does.
 func only(split rollout.Split) (stable, doubt string) {
 	switch serving := split.Serving(); len(serving) {
@@ -95,7 +137,6 @@ func only(split rollout.Split) (stable, doubt string) {
 func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string) error {
 	target, serin := r.in.Plan.Target.Name, r.in.Plan.APIVersion == rollout.APIVersionSerin
 	if stable == "" {
-		r.skipToStart(ctx)
 		r.skip(ctx, "nothing serves on "+target+" yet", serin)
 		return nil
 	}
@@ -115,7 +156,6 @@ func (r *run) settle(ctx workflow.Context, seen rollout.Observed, stable string)
 			return err
 		}
 	}
-	r.skipToStart(ctx)
 	switch {
 	case stable == seen.Revision:
 		r.skip(ctx, "the release serves already", true)

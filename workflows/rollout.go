@@ -96,6 +96,14 @@ func Rollout(ctx workflow.Context, in rollout.Start) (rollout.Record, error) {
 	return r.result()
 }
 
+// firstPhase is the phase that the rollout starts with: what fails before it is its failure.
+func (r *run) firstPhase(next *rollout.PhaseStatus) string {
+	if ph, _ := r.status.Phase(r.in.StartingPhase); ph != nil {
+		return ph.ID
+	}
+	return next.ID
+}
+
 // create records who made the rollout, why, and what it waits for first.
 func (r *run) create(ctx workflow.Context) {
 	w := rollout.Waiting{
@@ -134,7 +142,7 @@ func (r *run) next(ctx workflow.Context) {
 	case r.status.Paused:
 		r.awaitResume(ctx)
 	case !r.prepared:
-		r.prepare(ctx, ph.ID)
+		r.prepare(ctx, r.firstPhase(ph))
 	case r.mayBegin(ctx, ph, i):
 		r.phase(ctx, ph.ID)
 	}
