@@ -61,6 +61,7 @@ func TestNoRequestIsLost(t *testing.T) {
 			{"a canary by NGINX's annotations", byNginx},
 			{"a canary by the number of pods", byNumber},
 			{"a restore by the number of pods", backByNumber},
+			{"a rollback of a promotion that failed", rolledBack},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
