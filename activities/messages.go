@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"strings"
 	"time"
 
 	"github.com/serin-dev/serin/rollout"
@@ -60,8 +61,15 @@ const PermitPlan = "plan"
 type PermitResult struct {
 	Refused    string    `json:"refused,omitempty"`
 	Until      time.Time `json:"until,omitzero"`       // refused by deploy policies only: when all of their windows are over; zero: never, or for another reason
+	Policies   []string  `json:"policies,omitempty"`   // that refuse it: "freeze", sorted
 	Overridden []string  `json:"overridden,omitempty"` // policies that would have refused it: "freeze/rule"
 	Logged     []string  `json:"logged,omitempty"`     // suspended policies that would have refused it
+}
+
+// Override is what a person adds to a command that deploy policies refuse, to have it done all
+// the same: "--override-deploy-policy freeze --reason WHY".
+func Override(policies []string) string {
+	return "--override-deploy-policy " + strings.Join(policies, " --override-deploy-policy ") + " --reason WHY"
 }
 
 // What an automation's rule is asked about.

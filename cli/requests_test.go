@@ -94,6 +94,7 @@ func TestRollback(t *testing.T) {
 		},
 		{name: "redeploy", args: "rollout redeploy --pipeline shop --target prod --yes", env: env, serin: meets(rollout.Created{
 			Rollout: "v2-to-prod-0002", Release: "v2", Document: "releases/shop/v2.json", Target: "prod", State: rollout.StatePending, From: "v2",
+			Notes: []string{"suspended deploy policy freeze/all would have refused it"},
 		})},
 	})
 }

@@ -68,5 +68,5 @@ func (a *app) redeploy(c *cli.Context, s *server, r rollout.Create) error {
 	if err != nil {
 		return err
 	}
-	return a.print(c, made, func(w io.Writer) { begun(w, pipeline, made) })
+	return a.print(c, made, func(w io.Writer) { begun(w, pipeline, made, g.Notes...) })
 }

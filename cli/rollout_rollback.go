@@ -92,7 +92,7 @@ func (a *app) rollback(c *cli.Context, s *server, r rollout.Create) error {
 	if err != nil {
 		return err
 	}
-	return a.print(c, made, func(w io.Writer) { begun(w, pipeline, made) })
+	return a.print(c, made, func(w io.Writer) { begun(w, pipeline, made, g.Notes...) })
 }
 
 // pin makes r a request for exactly g: it is refused if another rollout started meanwhile.
@@ -112,8 +112,8 @@ func (a *app) dryRun(c *cli.Context, g goal, lane rollout.LaneStatus) error {
 	return a.print(c, g, func(w io.Writer) { g.describe(w) })
 }
 
-// begun says which rollout was made, and what it needs.
-func begun(w io.Writer, pipeline string, made rollout.Created) {
+// begun says which rollout was made, and what it needs, without the notes that were shown before.
+func begun(w io.Writer, pipeline string, made rollout.Created, shown ...string) {
 	row(w, fmt.Sprintf("%s: made, now %s", made.Rollout, made.State))
 	if made.Stopped != "" {
 		row(w, made.Stopped+": cancel sent")
@@ -122,7 +122,9 @@ func begun(w io.Writer, pipeline string, made rollout.Created) {
 		row(w, name+": cancel sent")
 	}
 	for _, n := range made.Notes {
-		row(w, "note: "+n)
+		if !slices.Contains(shown, n) {
+			row(w, "note: "+n)
+		}
 	}
 	verb := "watch"
 	if made.State == rollout.StatePendingApproval {

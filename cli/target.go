@@ -148,9 +148,9 @@ func (d *laneDescription) all() {
 	}
 	row(d)
 	row(d, "ROLLOUT", "STATE", "CREATED", "TOOK", "BY", "WHY", "HOW IT ENDED")
-	for _, r := range d.Records {
+	for i, r := range d.Records {
 		row(d, r.Rollout, string(r.State), stamp(r.Created), or(elapsed(started(r), r.Ended, d.now), "-"),
-			or(r.Actor, "-"), or(cell(why(r)), "-"), or(cell(outcome(r)), "-"))
+			or(r.Actor, "-"), or(cell(why(r)), d.again(i)), or(cell(outcome(r)), "-"))
 	}
 }
 
@@ -217,6 +217,17 @@ func why(r rollout.Record) string {
 		parts = append(parts, r.Reason)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// again says of a rollout without a reason whether its release was here before, or "-".
+func (d *laneDescription) again(i int) string {
+	r := d.Records[i]
+	if slices.ContainsFunc(d.Records, func(other rollout.Record) bool {
+		return other.Release == r.Release && other.Rollout < r.Rollout
+	}) {
+		return "once more"
+	}
+	return "-"
 }
 
 // outcome says how a rollout ended, beside its state.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	temporalclient "go.temporal.io/sdk/client"
 
@@ -99,7 +100,24 @@ func (c *Client) gone(ctx context.Context, in call, id string, err error) error 
 	case err != nil:
 		return err
 	}
-	return in.fail(rollout.Refused, fmt.Errorf("the rollout has ended %s", now.state), "")
+	return in.fail(rollout.Refused, fmt.Errorf("the rollout has ended %s%s", now.state, c.epitaph(ctx, id)), "")
+}
+
+// epitaph says why a rollout has ended as it did: ": no approval within 24h, it expired at ...".
+// It is "" where there is no reason, or nobody answers.
+func (c *Client) epitaph(ctx context.Context, id string) string {
+	ctx, stop := context.WithTimeout(ctx, diagnosisLimit)
+	defer stop()
+	var s rollout.Status
+	if err := c.query(ctx, id, rollout.QueryState, &s); err != nil || s.Failure == "" {
+		return "" // the refusal is the answer, whatever this question comes to
+	}
+	out := ": " + s.Failure
+	expires := s.Approval.Expires
+	if s.State == rollout.StateApprovalRejected && !expires.IsZero() && !slices.ContainsFunc(s.Approval.Votes, func(v rollout.Vote) bool { return v.Rejected }) {
+		out += ", it expired at " + expires.UTC().Format(time.RFC3339)
+	}
+	return out
 }
 
 // check refuses what no rollout would accept.

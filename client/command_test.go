@@ -136,6 +136,22 @@ func TestCommandErrors(t *testing.T) {
 			kind: rollout.Refused, text: "advance v2-to-prod-0001: the rollout has ended SUCCEEDED",
 		},
 		{
+			name: "approval has expired", command: "approve", cmd: rollout.Command{Digest: "sha256:0123456789ab", Actor: "ada"},
+			setup: func(s *server) { s.put(rolloutID(), ended(rollout.Status{Failure: "no approval within 24h"})) },
+			kind:  rollout.Refused,
+			text:  "approve v2-to-prod-0001: the rollout has ended APPROVAL_REJECTED: no approval within 24h, it expired at 2026-11-22T06:00:00Z",
+		},
+		{
+			name: "rejected by a person", command: "approve", cmd: rollout.Command{Digest: "sha256:0123456789ab", Actor: "ada"},
+			setup: func(s *server) {
+				s.put(rolloutID(), ended(rollout.Status{
+					Failure:  "rejected by bob (too late)",
+					Approval: rollout.ApprovalStatus{Votes: []rollout.Vote{{Actor: "bob", Rejected: true}}},
+				}))
+			},
+			kind: rollout.Refused, text: "approve v2-to-prod-0001: the rollout has ended APPROVAL_REJECTED: rejected by bob (too late)",
+		},
+		{
 			name: "no worker", command: "advance", cmd: advance,
 			setup: func(s *server) { s.alive = false },
 			kind:  rollout.Expired, after: patience,
@@ -171,6 +187,15 @@ func TestCommandErrors(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// ended is a rollout whose approval was rejected, or expired.
+func ended(s rollout.Status) func(*run) {
+	s.State = rollout.StateApprovalRejected
+	s.Approval.Expires = time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	return func(r *run) {
+		r.closed, r.attrs, r.state = true, map[string]string{rollout.AttributeState: string(s.State)}, s
 	}
 }
 

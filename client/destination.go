@@ -133,11 +133,10 @@ func nowhere(r rollout.ReleaseStatus, lanes map[string]rollout.LaneStatus) error
 
 func unplanned(r rollout.ReleaseStatus) error {
 	in := call{op: rollout.UpdatePromote, on: r.Release}
-	cause := errors.New("the release is not planned yet")
 	if r.RenderState == rollout.StateFailed {
-		cause = errors.New("the release could not be planned: " + r.Failure)
+		return in.fail(rollout.Refused, errors.New("the release could not be planned: "+r.Failure), "its name is free: create it again")
 	}
-	return in.fail(rollout.Refused, cause, "")
+	return in.fail(rollout.Refused, errors.New("the release is not planned yet"), "")
 }
 
 func noStage(r rollout.ReleaseStatus, target string) error {

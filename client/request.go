@@ -32,7 +32,12 @@ func (c *Client) Promote(ctx context.Context, pipeline, target string, r rollout
 		return rollout.Created{}, err
 	}
 	if !known { // only a lane that exists can tell: one is never started for a name that may be wrong
-		return c.request(ctx, op, rollout.LaneStatus{Pipeline: pipeline, Target: target}, r)
+		made, failure := c.request(ctx, op, rollout.LaneStatus{Pipeline: pipeline, Target: target}, r)
+		if absent(failure) { // no lane: neither is known
+			failure = asking(op, pipeline, target).fail(rollout.NotFound,
+				&remote{text: "release " + r.Release + " does not exist", err: failure}, "serin release list --pipeline "+pipeline)
+		}
+		return made, failure
 	}
 	if err = complete(ctx, op, &r); err != nil {
 		return rollout.Created{}, err

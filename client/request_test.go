@@ -78,7 +78,7 @@ func TestPromoteTarget(t *testing.T) {
 		{name: "pending is no obstacle", lanes: lanes{"test": current("v2"), "prod": runs(current("v1"), rollout.StatePending)}, want: Promotion{From: "test", Target: "staging"}},
 		{name: "abandoned", release: abandoned, lanes: lanes{"test": current("v2")}, kind: rollout.Refused, text: "promote v2: the release is abandoned (make a new release)"},
 		{name: "not planned", release: unplanned, kind: rollout.Refused, text: "promote v2: the release is not planned yet"},
-		{name: "planning failed", release: broken, kind: rollout.Refused, text: "promote v2: the release could not be planned: no such profile"},
+		{name: "planning failed", release: broken, kind: rollout.Refused, text: "promote v2: the release could not be planned: no such profile (its name is free: create it again)"},
 		{name: "no stage", lanes: lanes{"test": current("v2")}, to: "pord", kind: rollout.NotFound, text: "promote v2: pord is no stage of the release (its stages: test, staging, prod)"},
 	}
 	for _, tt := range tests {
@@ -129,7 +129,7 @@ func TestPromote(t *testing.T) {
 	_, err = c.Promote(t.Context(), "shop", "pord", rollout.Create{Release: "v2"})
 	wantError(t, err, rollout.NotFound, "promote v2: pord is no stage of the release (its stages: test, staging, prod)")
 	_, err = c.Promote(t.Context(), "shop", "prod", rollout.Create{Release: "v1"})
-	wantError(t, err, rollout.NotFound, "promote shop/prod: it does not exist (nothing was ever rolled out there; serin target list --pipeline shop)")
+	wantError(t, err, rollout.NotFound, "promote shop/prod: release v1 does not exist (serin release list --pipeline shop)")
 	s.put(rollout.LaneID("shop", "prod"), func(*run) {})
 	if created, err = c.Promote(t.Context(), "shop", "prod", rollout.Create{Release: "v1"}); err != nil || created.Release != "v1" {
 		t.Errorf("a release that is not retained any more: %+v, %v", created, err)

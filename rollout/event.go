@@ -76,10 +76,14 @@ type Waiting struct {
 	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until,omitzero"` // zero: until somebody acts
 	Commands []string  `json:"commands,omitempty"`
+	Child    string    `json:"child,omitempty"` // the child target of a controller that waits
 }
 
 // String is one line without the time, such as "canary-25 shifted 25% (shop-2 25%, shop-1 75%)".
 func (e Event) String() string {
+	if line := e.sentence(); line != "" {
+		return line
+	}
 	var b []byte
 	if e.Phase != "" {
 		b = fmt.Append(b, e.Phase, " ")
@@ -110,6 +114,18 @@ func (e Event) String() string {
 		b = fmt.Appendf(b, " (%s)", e.Reason)
 	}
 	return string(b)
+}
+
+// sentence is the line of an event whose Note is a part of the sentence; "" for others.
+func (e Event) sentence() string {
+	switch e.Kind {
+	case EventRolledBack:
+		return "rolled back by " + e.Note
+	case EventAutomation:
+		return e.Actor + " " + e.Note
+	default:
+		return ""
+	}
 }
 
 func (e Event) verb() string {

@@ -59,6 +59,9 @@ func (s *Status) childChanged(e Event) {
 	if s.State == StateHalted && e.Child.PhaseState == PhaseInProgress && s.enter(e, StateInProgress) { // a failed child was revived
 		s.Waiting, s.Failure = nil, ""
 	}
+	if w := s.Waiting; w != nil && w.Child != "" {
+		s.Waiting = nil // if it still waits, it is said again
+	}
 	s.PromotionBegun = s.PromotionBegun || (e.Child.Phase == StablePhase && e.Child.PhaseState != PhasePending)
 	_, at := s.Phase(e.Child.Phase)
 	for i := 0; i <= at; i++ {

@@ -17,7 +17,8 @@ import (
 // and was not itself rolled back by a person. So after a failed canary of v3 over v2 the goal
 // is v2, which still serves, and after v3 has SUCCEEDED it is v2 again.
 //
-// Errors: Invalid for an incomplete request; Refused with the present state.
+// Errors: Invalid for an incomplete request; Refused with the present state, in whose chain a
+// Waits is where a rollout that has not begun is in the way.
 func (s *LaneStatus) Goals(command string, c Create) ([]Created, error) {
 	goals := map[string]func(Create) ([]Created, error){
 		UpdatePromote: s.promoteGoals, UpdateRollback: s.rollbackGoals, UpdateRedeploy: s.redeployGoals,
@@ -48,11 +49,11 @@ func (s *LaneStatus) promoteGoals(c Create) ([]Created, error) {
 	}
 	if c.Automation != "" {
 		if why := s.Unwanted(c.Release); why != "" {
-			return nil, errors.New(why)
+			return nil, inTheWay(s.OpenOf(c.Release), errors.New(why))
 		}
 	}
 	if r := s.OpenOf(c.Release); r != nil {
-		return nil, fmt.Errorf("%s is %s: a release has one open rollout on a target", r.Rollout, r.State)
+		return nil, inTheWay(r, fmt.Errorf("%s is %s: a release has one open rollout on a target", r.Rollout, r.State))
 	}
 	return []Created{s.goal(c.Release, c)}, nil
 }
@@ -67,7 +68,7 @@ func (s *LaneStatus) redeployGoals(c Create) ([]Created, error) {
 	case c.Release != "" && c.Release != r.Release:
 		return nil, fmt.Errorf("the newest rollout is %s: promote %s instead", r.Rollout, c.Release)
 	case r.State != StateSucceeded && r.State != StateFailed && r.State != StateCancelled:
-		return nil, fmt.Errorf("%s is %s, not SUCCEEDED, FAILED or CANCELLED", r.Rollout, r.State)
+		return nil, inTheWay(r, fmt.Errorf("%s is %s, not SUCCEEDED, FAILED or CANCELLED", r.Rollout, r.State))
 	}
 	return []Created{s.goal(r.Release, c)}, nil
 }
@@ -117,23 +118,38 @@ func (s *LaneStatus) mayRollBack(bad Record, c Create) error {
 		return &Error{
 			Op: UpdateRollback, On: s.Pipeline + "/" + s.Target, Kind: Refused,
 			Err: fmt.Errorf("%s has the lane, %s", holder.Rollout, holder.State),
-			Fix: fmt.Sprintf("serin rollout cancel --pipeline %s --rollout %s, or roll back with --stop-running", s.Pipeline, holder.Rollout),
+			Fix: s.cancelHolder() + ", or roll back with --stop-running",
 		}
 	}
 	newer := true
 	for _, r := range s.Records { // newest first
 		newer = newer && r.Rollout != bad.Rollout
-		if r.State != StatePending && r.State != StatePendingApproval {
-			continue
-		}
 		switch {
+		case !r.waits():
 		case r.RollbackOf == bad.Rollout:
-			return fmt.Errorf("%s rolls it back already, %s", r.Rollout, r.State)
+			return inTheWay(&r, fmt.Errorf("%s rolls it back already, %s", r.Rollout, r.State))
 		case newer && c.UnlessPending:
-			return fmt.Errorf("%s is %s", r.Rollout, r.State)
+			return inTheWay(&r, fmt.Errorf("%s is %s", r.Rollout, r.State))
 		}
 	}
 	return nil
+}
+
+// MayStop returns why the rollback p may not stop the rollout that has the lane: until somebody has
+// approved it, it does not queue, and what does would begin instead.
+func (s *LaneStatus) MayStop(p Plan) error {
+	if p.Approval == nil || s.Holder == "" {
+		return nil
+	}
+	return &Error{
+		Op: UpdateRollback, On: s.Pipeline + "/" + s.Target, Kind: Refused,
+		Err: fmt.Errorf("a rollback that waits for approval cannot stop %s, which has the lane", s.Holder),
+		Fix: "cancel it yourself, then roll back and have that approved: " + s.cancelHolder(),
+	}
+}
+
+func (s *LaneStatus) cancelHolder() string {
+	return fmt.Sprintf("serin rollout cancel --pipeline %s --rollout %s", s.Pipeline, s.Holder)
 }
 
 // noGoal says for each release why it is none.

@@ -80,10 +80,12 @@ type Report struct {
 	ByItself bool         `json:"byItself,omitempty"` // its phases are skipped, and stable begins although nobody advances it
 }
 
-// RolledBack tells a rollout which one rolls it back.
+// RolledBack tells a rollout which one rolls it back, or why none does although its repair has
+// asked for one.
 type RolledBack struct {
-	Seq int    `json:"seq"`
-	By  string `json:"by"`
+	Seq     int    `json:"seq"`
+	By      string `json:"by"`                // "" when it is refused
+	Refused string `json:"refused,omitempty"` // why, for good; "" when it is not
 }
 
 // Follow tells a release where its rollout stands.
@@ -177,6 +179,8 @@ type LaneStatus struct {
 
 	Rejected []Record `json:"rejected,omitempty"` // releases that a person rolled back: not offered again until a newer release is made
 	Notes    []string `json:"notes,omitempty"`    // the newest 20: Signals and automations that the lane refused, and why
+
+	Unanswered []Unanswered `json:"unanswered,omitempty"` // Signals that are tried again, in the order they came
 }
 
 // Stable returns the newest rollout that SUCCEEDED, or nil.

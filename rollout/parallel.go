@@ -42,6 +42,7 @@ type ChildStatus struct {
 	Promoted   bool       `json:"promoted,omitempty"` // its revision is stable
 	Restored   bool       `json:"restored,omitempty"` // all traffic is back at its baseline
 	Weight     *Weight    `json:"weight,omitempty"`   // the share given last; nil before the first shift
+	Waiting    *Waiting   `json:"waiting,omitempty"`  // what it waits for by itself: a person, a worker, a window or a repair
 }
 
 // String is one line, such as "child prod-eu canary-25 SUCCEEDED 25%".
@@ -69,4 +70,7 @@ type Direction struct {
 	Advance string   `json:"advance,omitempty"` // begin this phase
 	Cancel  *Command `json:"cancel,omitempty"`
 	Fail    string   `json:"fail,omitempty"` // end what runs as failed, for this reason; onFailure follows
+
+	Pause  *Command `json:"pause,omitempty"` // nothing new begins until Resume
+	Resume *Command `json:"resume,omitempty"`
 }

@@ -3,10 +3,16 @@ package rollout
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
-// Take takes over what a rollout says of itself. What only the lane knows stays.
+// maxFailure is how much of a child's failure a lane keeps, in bytes: a hundred children
+// are in every record of a controller. The child itself says all of it.
+const maxFailure = 200
+
+// Take takes over what a rollout says of itself. What only the lane knows stays, and of
+// children no more than maxFailure of why they failed.
 func (r *Record) Take(said Record, seq int) {
 	was := *r
 	*r = said
@@ -16,6 +22,26 @@ func (r *Record) Take(said Record, seq int) {
 	r.StartingPhase, r.RollbackOf, r.RolledBackBy, r.Head = was.StartingPhase, was.RollbackOf, was.RolledBackBy, was.Head
 	r.Queued, r.Started = was.Queued, was.Started
 	r.Closed = said.Closed || (was.Closed && r.State == StateFailed)
+	if was.State == StatePending && was.Failure != "" && r.State == StateCancelled { // by the lane, which has said why
+		r.Failure = was.Failure
+	}
+	r.Children = shorten(said.Children)
+}
+
+// shorten cuts what each child says of its failure. Each is cut by itself, so their order
+// changes nothing.
+//
+//workflowcheck:ignore
+func shorten(children map[string]Record) map[string]Record {
+	children = maps.Clone(children)
+	for target, child := range children {
+		if len(child.Failure) > maxFailure {
+			const more = "..."
+			child.Failure = strings.ToValidUTF8(child.Failure[:maxFailure-len(more)], "") + more
+			children[target] = child
+		}
+	}
+	return children
 }
 
 // Keep takes over where a rollout stands: what it leaves to the next one, and once it has ended,
@@ -41,11 +67,24 @@ func (s *LaneStatus) Keep(r *Record) (superseded *Record) {
 		s.Holder = ""
 	}
 	s.Queue = slices.DeleteFunc(s.Queue, func(name string) bool { return name == r.Rollout })
-	// A rollback that nobody wanted in the end has rejected nothing.
-	if r.State == StateApprovalRejected || (r.State == StateCancelled && r.Started.IsZero()) {
-		s.Rejected = slices.DeleteFunc(s.Rejected, func(bad Record) bool { return bad.RolledBackBy == r.Rollout })
+	if r.State == StateApprovalRejected || r.State == StateCancelled {
+		s.withdraw(r)
 	}
 	return superseded
+}
+
+// Forget ends the record of a rollout that was ended by force before it had the lane.
+func (s *LaneStatus) Forget(r *Record) {
+	r.State, r.Closed, r.Failure = StateFailed, true, "its workflow does not run any more"
+	s.Queue = slices.DeleteFunc(s.Queue, func(name string) bool { return name == r.Rollout })
+	s.withdraw(r)
+}
+
+// withdraw takes back what a rollback has rejected that never began.
+func (s *LaneStatus) withdraw(r *Record) {
+	if r.Started.IsZero() {
+		s.Rejected = slices.DeleteFunc(s.Rejected, func(bad Record) bool { return bad.RolledBackBy == r.Rollout })
+	}
 }
 
 // inherit completes a controller's record: a child that did not move is as the rollout before
@@ -148,7 +187,7 @@ func (s *LaneStatus) RollBack(bad *Record, by string, person bool) {
 
 // Join queues the rollout, at the head where it is urgent.
 func (s *LaneStatus) Join(r *Record, head bool, now time.Time) {
-	r.State = StatePending
+	r.State, r.Failure = StatePending, ""
 	if r.Queued.IsZero() {
 		r.Queued = now
 	}

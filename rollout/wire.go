@@ -92,6 +92,7 @@ const (
 	SignalGrant      = "grant"      // Lane -> Rollout: Grant
 	SignalClose      = "close"      // Lane -> Rollout: Close
 	SignalRolledBack = "rolledBack" // Lane -> Rollout: RolledBack
+	SignalStop       = "stop"       // Lane -> Rollout: Command; cancel, which the lane has been permitted already
 	SignalDirect     = "direct"     // controller -> child: Direction
 	SignalFollow     = "follow"     // Lane -> Release: Follow
 	SignalAbandoned  = "abandoned"  // Config -> Release: Abandon
@@ -139,6 +140,11 @@ type Entry struct {
 	Kind   string `json:"kind"` // "DeliveryPipeline"
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
+
+	// Who suspended the object by command, and why. Both are "" where the file says that it is
+	// suspended, and once it is applied otherwise or resumed.
+	SuspendedBy  string `json:"suspendedBy,omitempty"`
+	SuspendedFor string `json:"suspendedFor,omitempty"`
 }
 
 // ApplyResult says what an apply changed. Entries that were there already with

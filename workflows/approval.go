@@ -59,7 +59,7 @@ func (r *run) approvalWait(ctx workflow.Context) rollout.Waiting {
 		w.Reason += fmt.Sprintf(": %d of %d have approved", len(s.Votes), s.Needs)
 	}
 	if len(a.Approvers) > 0 {
-		w.Reason += ", by " + strings.Join(a.Approvers, ", ")
+		w.Reason += "; " + strings.Join(a.Approvers, ", ") + " may"
 	}
 	return w
 }

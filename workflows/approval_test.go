@@ -55,7 +55,7 @@ func approvals() []pathRow {
 				s.command(2*time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
-			path: untilCancel("created", "approved: 1 of 1 by ann", "waits for lane: an earlier rollout has the lane"),
+			path: untilCancel("created", "approved: 1 of 1 by ann", "waits for lane: waits for its lane"),
 		},
 		{
 			name: "two different approvers",
@@ -74,8 +74,8 @@ func approvals() []pathRow {
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
 			path: untilCancel("created", "approved: 1 of 2 by ann",
-				"waits for approval: prod requires approval: 1 of 2 have approved, by ann, bob, carl",
-				"approved: 2 of 2 by bob (looks good)", "waits for lane: an earlier rollout has the lane"),
+				"waits for approval: prod requires approval: 1 of 2 have approved; ann, bob, carl may",
+				"approved: 2 of 2 by bob (looks good)", "waits for lane: waits for its lane"),
 			refused: []string{
 				"approve v2-to-prod-0001: ann has approved already: 1 of 2 have, each must be somebody else",
 				"approve v2-to-prod-0001: eve is none of its approvers: ann, bob, carl",
@@ -118,7 +118,7 @@ func rejections() []pathRow {
 			},
 			want: rollout.StateApprovalRejected, splits: "shop-v1 100%",
 			path: []string{
-				"created", "approved: 1 of 2 by ann", "waits for approval: prod requires approval: 1 of 2 have approved, by ann, bob",
+				"created", "approved: 1 of 2 by ann", "waits for approval: prod requires approval: 1 of 2 have approved; ann, bob may",
 				"rejected by bob (not today)", "ended APPROVAL_REJECTED",
 			},
 			refused: []string{
@@ -208,7 +208,7 @@ func TestAnApprovalIsVisible(t *testing.T) {
 		})
 		details := s.details(t)
 		for _, want := range []string{
-			"Waits for **approval** since", "prod requires approval: 0 of 2 have approved, by ann, bob",
+			"Waits for **approval** since", "prod requires approval: 0 of 2 have approved; ann, bob may",
 			"Signal `approve` with `{\"actor\":\"you\",\"digest\":\"sha256:0123456789ab\"}`", "`reject` with `{\"actor\":\"you\",\"reason\":\"why\"}`",
 		} {
 			if !strings.Contains(details, want) {
@@ -228,7 +228,7 @@ func TestAnApprovalIsVisible(t *testing.T) {
 		s.SignalWorkflow(rollout.CommandReject, map[string]string{"actor": "bob", "reason": "why"})
 	})
 	equal(t, "path", path(s.run(t)), []string{
-		"created", "approved: 1 of 2 by ann", "waits for approval: prod requires approval: 1 of 2 have approved, by ann, bob",
+		"created", "approved: 1 of 2 by ann", "waits for approval: prod requires approval: 1 of 2 have approved; ann, bob may",
 		"refused: reject v2-to-prod-0001: eve is none of its approvers: ann, bob by eve", "rejected by bob (why)", "ended APPROVAL_REJECTED",
 	})
 }

@@ -47,7 +47,9 @@ func (r *run) mayBegin(ctx workflow.Context, ph *rollout.PhaseStatus, i int) boo
 // moved returns whether a person was faster than what would advance to the phase, or has
 // paused the rollout.
 func (r *run) moved(phase string) func() bool {
-	return func() bool { return r.advance == phase || r.status.Paused }
+	return func() bool {
+		return r.advance == phase || r.status.Paused || (r.children != nil && r.children.failed() > 0)
+	}
 }
 
 // lookInto finds out what lets the phase begin: the plan, an automation, or a person.

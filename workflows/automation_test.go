@@ -38,7 +38,7 @@ func (s *stage) forbid(command string, until time.Duration) {
 	start := s.Now()
 	s.permitted = func(q activities.PermitRequest) activities.PermitResult {
 		if end := start.Add(until); q.Command == command && q.Override == nil && s.Now().Before(end) {
-			return activities.PermitResult{Refused: "policy freeze forbids " + q.Command, Until: end}
+			return activities.PermitResult{Refused: "policy freeze forbids " + q.Command, Until: end, Policies: []string{"freeze"}}
 		}
 		return activities.PermitResult{}
 	}
@@ -109,7 +109,7 @@ func automations() []pathRow {
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
 			path: begun("waits for timer: shop/auto/slow advances to canary-50", "paused by ann (lunch)",
-				"automation: does not advance to canary-50: paused by ann (lunch) by shop/auto/slow",
+				"shop/auto/slow does not advance to canary-50: paused by ann (lunch)",
 				"waits for person: paused by ann (lunch)", "resumed by bob", toCanary50, "cancelling by ann", "ended CANCELLED"),
 		},
 		{
@@ -137,7 +137,7 @@ func automations() []pathRow {
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
 			path: begun("waits for timer: shop/auto/slow advances to canary-50",
-				"automation: does not advance to canary-50: automation shop/auto is suspended by shop/auto/slow",
+				"shop/auto/slow does not advance to canary-50: automation shop/auto is suspended",
 				toCanary50, "cancelling by ann", "ended CANCELLED"),
 		},
 		{
@@ -166,12 +166,34 @@ func windows() []pathRow {
 				s.after()
 				s.plan.Phases[1].Advance = rollout.Advance{Automatic: true, Wait: time.Hour}
 				s.forbid(rollout.CommandAdvance, 24*time.Hour)
-				s.at(12*time.Hour, func() { s.shows(rollout.WaitWindow, 24*time.Hour) })
+				s.at(12*time.Hour, func() {
+					s.shows(rollout.WaitWindow, 24*time.Hour)
+					equal(s.t, "commands", s.state(s.t).Waiting.Commands[:1], []string{
+						"serin rollout advance --pipeline shop --rollout v2-to-prod-0001 --phase canary-50 --override-deploy-policy freeze --reason WHY",
+					})
+				})
 				s.command(30*time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 50%, shop-v2 50%",
 			path: begun(append([]string{
 				"waits for timer: advances to canary-50 by itself", "waits for window: policy freeze forbids advance", "canary-50 advanced by automation",
+			}, shifted50(toStable, "cancelling by ann", "ended CANCELLED")...)...),
+		},
+		{
+			name: "a freeze that ends early is noticed within the hour, and was shown once",
+			setup: func(s *stage) {
+				s.after()
+				s.rule(activities.TriggerAdvance, "canary-25", rollout.Rule{ID: "now"})
+				s.forbid(rollout.CommandAdvance, 24*time.Hour)
+				s.at(5*time.Hour+30*time.Minute, func() {
+					s.shows(rollout.WaitWindow, 24*time.Hour)
+					s.permitted = nil
+				})
+				s.command(6*time.Hour+30*time.Minute, rollout.CommandCancel, rollout.Command{Actor: "ann"})
+			},
+			want: rollout.StateCancelled, splits: "shop-v1 50%, shop-v2 50%",
+			path: begun(append([]string{
+				"waits for window: policy freeze forbids advance", "canary-50 advanced by shop/auto/now",
 			}, shifted50(toStable, "cancelling by ann", "ended CANCELLED")...)...),
 		},
 		{

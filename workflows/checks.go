@@ -77,6 +77,9 @@ func checkPause(r *run, _ workflow.Context, _ rollout.Command) error {
 func doPause(r *run, ctx workflow.Context, c rollout.Command) {
 	r.pause = &c
 	r.record(ctx, rollout.Event{Kind: rollout.EventPaused, Actor: c.Actor, Reason: c.Reason})
+	if r.children != nil {
+		r.children.tellAll(rollout.Direction{Pause: &c})
+	}
 }
 
 // isPaused is the refusal of what would begin something.
@@ -105,6 +108,9 @@ func doResume(r *run, ctx workflow.Context, c rollout.Command) {
 		note = "accepted what is observed"
 	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventResumed, Actor: c.Actor, Reason: c.Reason, Note: note})
+	if r.children != nil {
+		r.children.tellAll(rollout.Direction{Resume: &c})
+	}
 }
 
 func checkRevive(r *run, _ workflow.Context, c rollout.Command) error {

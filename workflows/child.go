@@ -52,6 +52,10 @@ func (r *run) directed(ctx workflow.Context, d rollout.Direction) {
 		if checkCancel(r, ctx, *d.Cancel) == nil {
 			doCancel(r, ctx, *d.Cancel)
 		}
+	case d.Pause != nil && !r.status.Paused:
+		doPause(r, ctx, *d.Pause)
+	case d.Resume != nil && r.status.Paused:
+		doResume(r, ctx, rollout.Command{Actor: d.Resume.Actor, Reason: d.Resume.Reason})
 	case d.Fail != "" && r.status.State != rollout.StateFailed:
 		r.giveUp = d.Fail
 		if r.stop != nil && !r.restoring {
@@ -63,6 +67,10 @@ func (r *run) directed(ctx workflow.Context, d rollout.Direction) {
 // quit fails a child whose controller gave up, and does what onFailure says. The job that it
 // fails, and that a retry runs again, is the last one that was done.
 func (r *run) quit(ctx workflow.Context) {
+	if job := r.status.Job(rollout.StablePhase, rollout.JobDeploy); job != nil && job.State == rollout.JobSucceeded {
+		r.giveUp = "" // promoted ones stay
+		return
+	}
 	why := r.giveUp // fail takes it
 	phase := r.in.Plan.Phases[0].ID
 	for _, ph := range r.status.Phases {
@@ -92,20 +100,39 @@ func (r *run) asChild() *rollout.ChildStatus {
 	s := r.status
 	out := &rollout.ChildStatus{
 		Target: s.Target, Rollout: s.Rollout, State: s.State, Failure: s.Failure, Restored: s.Restored, Weight: s.Weight,
-		Promoted: r.asRecord().Promoted,
+		Promoted: r.asRecord().Promoted, Waiting: r.shownWait(),
 	}
 	for _, ph := range s.Phases {
 		if ph.State != rollout.PhasePending && ph.State != rollout.PhaseAborted {
 			out.Phase, out.PhaseState = ph.ID, ph.State
 		}
 	}
-	if out.Phase == "" && len(s.Phases) > 0 {
-		out.Phase, out.PhaseState = s.Phases[0].ID, s.Phases[0].State
+	if next, i := s.NextPhase(); next != nil && (i == 0 || r.advance == next.ID || r.in.StartingPhase == next.ID) {
+		out.Phase, out.PhaseState = next.ID, rollout.PhaseInProgress // it was told to, and prepares
 	}
 	if phase, job, ok := s.FailedJob(); ok {
 		out.Phase, out.PhaseState, out.FailedJob = phase, rollout.PhaseFailed, job
 	}
 	return out
+}
+
+// shownWait is what a child waits for by itself, which its controller shows; nil while it only
+// waits for its controller.
+func (r *run) shownWait() *rollout.Waiting {
+	w := r.status.Waiting
+	if w == nil || r.status.Paused || r.status.State != rollout.StateInProgress {
+		return nil
+	}
+	switch w.For {
+	case rollout.WaitPerson, rollout.WaitWindow, rollout.WaitWorker:
+		return w
+	case rollout.WaitTimer:
+		if r.repair.waits {
+			return w
+		}
+	case rollout.WaitAdvance, rollout.WaitApproval, rollout.WaitLane, rollout.WaitMetrics:
+	}
+	return nil
 }
 
 // lane is the workflow that grants the rollout its turn: a lane, or a child's controller.

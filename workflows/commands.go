@@ -103,6 +103,12 @@ func (r *run) hearLane(ctx workflow.Context) {
 				ch.Receive(ctx, &d)
 				r.directed(ctx, d)
 			})
+		} else {
+			s.AddReceive(workflow.GetSignalChannel(ctx, rollout.SignalStop), func(ch workflow.ReceiveChannel, _ bool) {
+				var c rollout.Command
+				ch.Receive(ctx, &c)
+				r.laneCancels(ctx, c)
+			})
 		}
 		for {
 			s.Select(ctx)
@@ -122,15 +128,29 @@ func (r *run) take(ctx workflow.Context, g rollout.Grant) {
 	r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
 }
 
-// rolledBack notes, once, which rollout rolls this one back.
+// laneCancels takes a cancel of the lane, which was permitted to it: no policy is asked again.
+func (r *run) laneCancels(ctx workflow.Context, c rollout.Command) {
+	if checkCancel(r, ctx, c) != nil {
+		return
+	}
+	r.permitted(ctx, rollout.CommandCancel, c, activities.PermitResult{Overridden: c.Override})
+	doCancel(r, ctx, c)
+	r.show(ctx)
+}
+
+// rolledBack notes, once, which rollout rolls this one back, or why none does.
 func (r *run) rolledBack(ctx workflow.Context, b rollout.RolledBack) {
 	if b.Seq <= r.goneBack || r.over {
 		return
 	}
 	r.goneBack = b.Seq
-	r.record(ctx, rollout.Event{Kind: rollout.EventRolledBack, Note: b.By})
+	end := rollout.RepairFailed
+	if b.Refused == "" {
+		end = rollout.RepairSucceeded
+		r.record(ctx, rollout.Event{Kind: rollout.EventRolledBack, Note: b.By})
+	}
 	if s := r.status.Repair; s != nil && s.Rollback {
-		r.endRepair(ctx, rollout.RepairSucceeded, "")
+		r.endRepair(ctx, end, b.Refused)
 	}
 	r.show(ctx)
 }

@@ -33,7 +33,7 @@ func control(ctx workflow.Context, r *run) *controller {
 
 // next takes the one step that the state calls for.
 func (c *controller) next(ctx workflow.Context) {
-	ph, i := c.status.NextPhase()
+	ph, i := c.current()
 	switch {
 	case c.cancel != nil:
 		c.end(ctx)
@@ -49,9 +49,25 @@ func (c *controller) next(ctx workflow.Context) {
 	case !c.prepared:
 		c.prepared = true
 		c.skipToStart(ctx)
-	case c.mayBegin(ctx, ph, i):
+	case c.begun(ph, i) || c.mayBegin(ctx, ph, i):
 		c.phase(ctx, ph.ID)
 	}
+}
+
+// current returns the first phase that is not done, or nil.
+func (c *controller) current() (*rollout.PhaseStatus, int) {
+	for i := range c.status.Phases {
+		if ph := &c.status.Phases[i]; !ph.State.Done() {
+			return ph, i
+		}
+	}
+	return nil, -1
+}
+
+// begun reports whether the phase has begun before, or one after it.
+func (c *controller) begun(ph *rollout.PhaseStatus, i int) bool {
+	_, at := c.status.Phase(c.advance)
+	return i <= at || ph.State == rollout.PhaseFailed || ph.State == rollout.PhaseInProgress
 }
 
 // phase begins the phase's job of each child that may begin now, and waits for what they say,
@@ -63,7 +79,7 @@ func (c *controller) phase(ctx workflow.Context, id string) {
 	c.first = c.grant.First
 	for c.cancel == nil && c.grant != nil {
 		c.changed = false
-		c.giveUpOverBudget(ctx)
+		c.giveUpOverBudget()
 		c.begin(ctx, id)
 		switch c.verdict(id) {
 		case rollout.PhaseSucceeded:
@@ -74,6 +90,7 @@ func (c *controller) phase(ctx workflow.Context, id string) {
 			}
 		case rollout.PhaseInProgress, rollout.PhasePending, rollout.PhaseAborted, rollout.PhaseSkipped:
 		}
+		c.showWait(ctx)
 		paused := c.status.Paused
 		if paused && c.status.State == rollout.StateInProgress {
 			c.wait(ctx, rollout.Waiting{
@@ -89,7 +106,7 @@ func (c *controller) phase(ctx workflow.Context, id string) {
 func (c *controller) begin(ctx workflow.Context, id string) {
 	running := 0
 	for _, k := range c.children {
-		if k.wants {
+		if k.wants && !c.status.Paused {
 			c.revive(ctx, k)
 		}
 		if k.running() {
@@ -99,7 +116,7 @@ func (c *controller) begin(ctx workflow.Context, id string) {
 	limit := c.in.Plan.Parallel.MaxConcurrent
 	for _, k := range c.children {
 		job := c.status.ChildJob(id, k.Target)
-		if c.gaveUp || c.status.Paused || job.State != rollout.JobPending || (limit > 0 && running >= limit) || !c.open(id, k.Wave) {
+		if c.gaveUp || k.gone || c.status.Paused || job.State != rollout.JobPending || (limit > 0 && running >= limit) || !c.open(id, k.Wave) {
 			continue
 		}
 		c.beginChild(ctx, k, id)
@@ -177,6 +194,7 @@ func (c *controller) stopped(ctx workflow.Context, id string) (failed bool) {
 	if c.status.State != rollout.StateHalted {
 		c.record(ctx, rollout.Event{Kind: rollout.EventHalted, Note: why})
 		c.wait(ctx, rollout.Waiting{For: rollout.WaitPerson, Reason: why, Commands: c.mends()})
+		c.report(ctx)
 	}
 	return false
 }
@@ -219,7 +237,7 @@ func (c *controller) mends() []string {
 
 // giveUpOverBudget tells every child that is not promoted to fail once more have failed than
 // the budget allows.
-func (c *controller) giveUpOverBudget(ctx workflow.Context) {
+func (c *controller) giveUpOverBudget() {
 	budget := c.in.Plan.Parallel.FailureBudget
 	if budget == nil || c.gaveUp || c.personal || c.failed() <= *budget {
 		return
@@ -229,7 +247,7 @@ func (c *controller) giveUpOverBudget(ctx workflow.Context) {
 	for _, k := range c.children {
 		if k.open() && k.status.State != rollout.StateFailed {
 			k.failing = true
-			c.tell(ctx, k, rollout.Direction{Fail: why})
+			c.tell(k, rollout.Direction{Fail: why})
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"slices"
+
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -14,14 +16,22 @@ type child struct {
 	status rollout.ChildStatus
 	record *rollout.Record // what it said of itself last; nil before the first word
 
-	seq       int   // of the last message to it
-	heard     int   // of its last message
-	begun     bool  // its workflow was started
-	gone      bool  // its workflow has ended
-	wants     bool  // it asks for a grant: a retry, an ignore or a restore
-	failing   bool  // it was told to fail
-	stable    bool  // it was told to begin stable
-	cancelled *bool // it was told to cancel; with or without restore
+	seq       int       // of the last message to it
+	heard     int       // of its last message
+	begun     bool      // its workflow was started
+	out       []message // not sent yet
+	gone      bool      // its workflow has ended
+	wants     bool      // it asks for a grant: a retry, an ignore or a restore
+	byItself  bool      // its phases are skipped, and stable begins although nobody advances it
+	failing   bool      // it was told to fail
+	stable    bool      // it was told to begin stable
+	cancelled *bool     // it was told to cancel; with or without restore
+}
+
+// message is what a child is told.
+type message struct {
+	signal string
+	arg    any
 }
 
 func (k *child) open() bool { return k.begun && !k.gone }
@@ -78,23 +88,18 @@ func (c *controller) reported(ctx workflow.Context, m rollout.Report) {
 		return
 	}
 	k.heard, k.record = m.Seq, &m.Record
-	c.byItself = m.ByItself && c.allByThemselves(k)
+	k.byItself = m.ByItself
+	c.byItself = !slices.ContainsFunc(c.children, func(each *child) bool { return !each.byItself })
 	c.follow(ctx, k, *m.Child)
-}
-
-// allByThemselves reports whether every other child has nothing to compare the release with.
-func (c *controller) allByThemselves(reporting *child) bool {
-	for _, k := range c.children {
-		if k != reporting && k.status.PhaseState != rollout.PhaseSkipped {
-			return false
-		}
-	}
-	return true
 }
 
 // follow takes over the child's state.
 func (c *controller) follow(ctx workflow.Context, k *child, s rollout.ChildStatus) {
 	s.Target, s.Wave = k.Target, k.Wave
+	if s.State == rollout.StateCancelled && c.cancel == nil {
+		s.State, s.PhaseState, s.Failure = rollout.StateFailed, rollout.PhaseFailed, "cancelled, and not by its controller"
+		k.gone = true
+	}
 	k.status, c.changed = s, true
 	if s.State == rollout.StateFailed || s.State.Final() {
 		k.failing = false
@@ -105,9 +110,9 @@ func (c *controller) follow(ctx workflow.Context, k *child, s rollout.ChildStatu
 // beginChild starts the child in the first phase, and advances it in any other.
 func (c *controller) beginChild(ctx workflow.Context, k *child, phase string) {
 	s := k.status
-	s.State, s.Phase, s.PhaseState = rollout.StateInProgress, phase, rollout.PhaseInProgress
+	s.State, s.Phase, s.PhaseState, s.Waiting = rollout.StateInProgress, phase, rollout.PhaseInProgress, nil
 	if k.begun {
-		c.tell(ctx, k, rollout.Direction{Advance: phase})
+		c.tell(k, rollout.Direction{Advance: phase})
 	} else {
 		s.Rollout = rollout.ChildName(c.in.Rollout, c.in.Plan.Release, k.Target)
 		c.start(ctx, k, s.Rollout)
@@ -136,6 +141,7 @@ func (c *controller) start(ctx workflow.Context, k *child, name string) {
 		Rollout: name, Document: c.in.Document, Actor: c.in.Actor, Behavior: c.in.Behavior, StartingPhase: c.in.StartingPhase,
 		RollbackOf: c.in.RollbackOf, Reason: c.in.Reason, Controller: c.in.Rollout, Parent: c.in.Plan.Target.Name, Target: k.Target, Grant: c.grantOf(k, 1),
 	})
+	workflow.GoNamed(ctx, "to "+k.Target, func(ctx workflow.Context) { c.deliver(ctx, k, f) })
 	workflow.GoNamed(ctx, "child "+k.Target, func(ctx workflow.Context) {
 		var record rollout.Record
 		err := f.Get(ctx, &record)
@@ -170,16 +176,21 @@ func (c *controller) ended(ctx workflow.Context, k *child, record rollout.Record
 
 // revive lets a child that asked for it go on.
 func (c *controller) revive(ctx workflow.Context, k *child) {
+	halted := c.status.State == rollout.StateHalted
 	k.wants, k.failing, c.gaveUp, c.personal = false, false, false, true
 	s := k.status
 	s.State, s.PhaseState, s.Failure, s.FailedJob, s.Restored = rollout.StateInProgress, rollout.PhaseInProgress, "", "", false
-	c.grantChild(ctx, k)
+	s.Waiting = nil
+	c.grantChild(k)
 	c.follow(ctx, k, s)
+	if halted {
+		c.report(ctx) // IN_PROGRESS again
+	}
 }
 
-func (c *controller) grantChild(ctx workflow.Context, k *child) {
+func (c *controller) grantChild(k *child) {
 	k.seq++
-	c.send(ctx, k, rollout.SignalGrant, *c.grantOf(k, k.seq))
+	k.send(rollout.SignalGrant, *c.grantOf(k, k.seq))
 }
 
 // grantOf is a grant with what was recorded of the child's target. The child itself knows what
@@ -196,15 +207,40 @@ func (c *controller) grantOf(k *child, seq int) *rollout.Grant {
 	return g
 }
 
-func (c *controller) tell(ctx workflow.Context, k *child, d rollout.Direction) {
-	k.seq++
-	d.Seq = k.seq
-	c.send(ctx, k, rollout.SignalDirect, d)
+// tellAll tells every child that has not ended.
+func (c *controller) tellAll(d rollout.Direction) {
+	for _, k := range c.children {
+		if k.open() {
+			c.tell(k, d)
+		}
+	}
 }
 
-// send does not wait: a child that has ended needs no message any more, and its end is heard.
-func (c *controller) send(ctx workflow.Context, k *child, signal string, message any) {
-	workflow.SignalExternalWorkflow(ctx, rollout.RolloutID(c.in.Plan.Pipeline, k.status.Rollout), "", signal, message)
+func (c *controller) tell(k *child, d rollout.Direction) {
+	k.seq++
+	d.Seq = k.seq
+	k.send(rollout.SignalDirect, d)
+}
+
+// send does not wait: see deliver.
+func (k *child) send(signal string, arg any) { k.out = append(k.out, message{signal, arg}) }
+
+// deliver sends the child its messages one after the other, the first once it has started: a
+// Signal before that is lost, and order is kept only by waiting. A child that has ended needs
+// none any more, and its end is heard.
+func (c *controller) deliver(ctx workflow.Context, k *child, f workflow.ChildWorkflowFuture) {
+	if f.GetChildWorkflowExecution().Get(ctx, nil) != nil {
+		return
+	}
+	id := rollout.RolloutID(c.in.Plan.Pipeline, k.status.Rollout)
+	for {
+		if workflow.Await(ctx, func() bool { return len(k.out) > 0 }) != nil {
+			return
+		}
+		m := k.out[0]
+		k.out = k.out[1:]
+		_ = workflow.SignalExternalWorkflow(ctx, id, "", m.signal, m.arg).Get(ctx, nil)
+	}
 }
 
 // summarize makes out what the children have left behind. Of a child that has not begun it says

@@ -26,6 +26,12 @@ type fleet struct {
 
 func newFleet(t *testing.T, children ...rollout.Child) *fleet {
 	t.Helper()
+	return newFleetOf(t, func(e *env) { workflows.Register(e) }, children...)
+}
+
+// newFleetOf runs what register makes of the workflows.
+func newFleetOf(t *testing.T, register func(*env), children ...rollout.Child) *fleet {
+	t.Helper()
 	f := &fleet{stage: &stage{platform: fake.New()}}
 	f.plan = plan("v2")
 	f.plan.Target.Name, f.plan.CloudRun = "all", nil
@@ -34,7 +40,7 @@ func newFleet(t *testing.T, children ...rollout.Child) *fleet {
 		f.plan.Phases[i].Jobs, f.plan.Phases[i].Manifest = nil, ""
 	}
 	f.env = newEnv(t, rollout.RolloutID("shop", "v2-to-all-0001"), func(e *env) {
-		workflows.Register(e)
+		register(e)
 		e.RegisterActivity(activities.NewSteps(map[rollout.Runtime]activities.Platform{
 			rollout.RuntimeCloudRun: f.platform,
 		}, new(fake.Artifacts)))
@@ -143,4 +149,35 @@ func (f *fleet) serves() string {
 		out = append(out, c.Target+" "+splits[len(splits)-1].String())
 	}
 	return strings.Join(out, "; ")
+}
+
+// newLed is one child whose controller is the test.
+func newLed(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t, platform: fake.New(), plan: plan("v2")}
+	s.env = newEnv(t, rollout.RolloutID("shop", "v2-to-prod-0001"), func(e *env) {
+		workflows.Register(e)
+		e.RegisterActivity(activities.NewSteps(map[rollout.Runtime]activities.Platform{
+			rollout.RuntimeCloudRun: s.platform,
+		}, new(fake.Artifacts)))
+		e.RegisterActivityWithOptions(func(context.Context, activities.LoadPlanRequest) (activities.LoadPlanResult, error) {
+			return activities.LoadPlanResult{Plan: s.plan}, nil
+		}, activity.RegisterOptions{Name: activities.LoadPlan})
+	})
+	s.after()
+	return s
+}
+
+// lead plays the child to its end.
+func (s *stage) lead(t *testing.T) rollout.Status {
+	t.Helper()
+	g := s.grant
+	g.Seq = 1
+	s.ExecuteWorkflow(rollout.WorkflowRollout, rollout.Start{
+		Rollout: "v2-to-prod-0001", Behavior: rollout.BehaviorNow, Controller: "v2-to-all-0001", Parent: "all", Target: "prod", Grant: &g,
+	})
+	if !s.IsWorkflowCompleted() {
+		t.Fatalf("the child has not ended: %v", s.GetWorkflowError())
+	}
+	return s.state(t)
 }

@@ -82,12 +82,16 @@ func (l *lane) inbox(ctx workflow.Context) workflow.Selector {
 	return s
 }
 
-// serve hears one message, or looks after the holder, and grants the lane if it is free.
+// serve hears one message, or looks after the holder, or tries a request again, and grants the
+// lane if it is free.
 func (l *lane) serve(ctx workflow.Context, in workflow.Selector) {
-	if l.awaitMessage(ctx, in) {
+	switch l.awaitMessage(ctx, in) {
+	case dueMessage:
 		in.Select(ctx)
-	} else {
+	case dueHolder:
 		l.checkHolder(ctx)
+	case dueTry:
+		l.tryNext(ctx)
 	}
 	for l.status.Holder == "" && len(l.status.Queue) > 0 {
 		l.rollBackFirst(ctx)
@@ -95,20 +99,6 @@ func (l *lane) serve(ctx workflow.Context, in workflow.Selector) {
 	}
 	l.status.Trim()
 	workflow.SetCurrentDetails(ctx, l.details())
-}
-
-// awaitMessage reports whether there is a message. While somebody queues it gives up
-// after a minute.
-func (l *lane) awaitMessage(ctx workflow.Context, in workflow.Selector) bool {
-	if l.status.Holder == "" || len(l.status.Queue) == 0 || in.HasPending() {
-		return true
-	}
-	tctx, stop := workflow.WithCancel(ctx)
-	defer stop()
-	look := workflow.NewTimerWithOptions(tctx, holderCheck, workflow.TimerOptions{Summary: "does the holder still run?"})
-	// The context is never cancelled.
-	_ = workflow.Await(ctx, func() bool { return in.HasPending() || look.IsReady() })
-	return in.HasPending()
 }
 
 // acquire queues a rollout: one that was approved at the tail, one that is urgent or has had the
@@ -119,6 +109,7 @@ func (l *lane) acquire(ctx workflow.Context, m rollout.Acquire) {
 		return
 	}
 	r.Heard = m.Seq
+	l.status.Revived(m.Rollout)
 	l.status.Join(r, !m.Tail || r.Head, workflow.Now(ctx).UTC())
 	if !m.Tail {
 		return
@@ -138,6 +129,7 @@ func (l *lane) enqueue(ctx workflow.Context, m rollout.Enqueue) {
 		return
 	}
 	if m.Automation != "" {
+		l.lookAfter(ctx, l.status.OpenOf(m.Plan.Release))
 		why := l.status.Unwanted(m.Plan.Release)
 		if err := knowsPhase(m.Plan, m.StartingPhase); why == "" && err != nil {
 			_, why = activities.Cause(err)
@@ -172,6 +164,9 @@ func (l *lane) report(ctx workflow.Context, m rollout.Report) {
 	}
 	before := r.State
 	r.Take(m.Record, m.Seq)
+	if r.State.Final() {
+		l.status.Revived(r.Rollout)
+	}
 	superseded := l.status.Keep(r)
 	if r.State != before {
 		l.tell(ctx, *r)
@@ -209,7 +204,6 @@ func (l *lane) grant(ctx workflow.Context) {
 
 // gone ends a rollout that was terminated before it had the lane.
 func (l *lane) gone(ctx workflow.Context, r *rollout.Record) {
-	r.State, r.Closed, r.Failure = rollout.StateFailed, true, "its workflow does not run any more"
-	l.status.Queue = slices.DeleteFunc(l.status.Queue, func(name string) bool { return name == r.Rollout })
+	l.status.Forget(r)
 	l.tell(ctx, *r)
 }

@@ -11,14 +11,8 @@ import (
 
 // checkHolder frees the lane of a rollout that was terminated: it could not say so itself.
 func (l *lane) checkHolder(ctx workflow.Context) {
-	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: holderCheck / 2, ScheduleToCloseTimeout: holderCheck,
-		Summary: "does " + l.status.Holder + " still run?",
-	})
-	var res activities.HolderResult
-	if err := workflow.ExecuteActivity(actx, entities.Holder, activities.HolderRequest{
-		Pipeline: l.status.Pipeline, Rollout: l.status.Holder,
-	}).Get(ctx, &res); err != nil || res.Running {
+	res, gone := l.look(ctx, l.status.Holder)
+	if !gone {
 		return // ask again in a minute
 	}
 	r := l.status.Record(l.status.Holder)
@@ -43,6 +37,32 @@ func (l *lane) checkHolder(ctx workflow.Context) {
 	}
 	l.status.Keep(r)
 	l.tell(ctx, *r)
+}
+
+// lookAfter forgets a rollout that queues, or waits for its approval, and was ended by force, and
+// reports whether it did. One that has begun, or nil, is left alone.
+func (l *lane) lookAfter(ctx workflow.Context, r *rollout.Record) bool {
+	if r == nil || (r.State != rollout.StatePending && r.State != rollout.StatePendingApproval) {
+		return false
+	}
+	_, gone := l.look(ctx, r.Rollout)
+	if gone {
+		l.gone(ctx, r)
+	}
+	return gone
+}
+
+// look asks whether the workflow of a rollout is gone, and what it knew. Where nobody answers, it
+// is not.
+func (l *lane) look(ctx workflow.Context, name string) (res activities.HolderResult, gone bool) {
+	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: holderCheck / 2, ScheduleToCloseTimeout: holderCheck,
+		Summary: "does " + name + " still run?",
+	})
+	err := workflow.ExecuteActivity(actx, entities.Holder, activities.HolderRequest{
+		Pipeline: l.status.Pipeline, Rollout: name,
+	}).Get(ctx, &res)
+	return res, err == nil && !res.Running
 }
 
 // terminated ends the record of a rollout whose workflow is gone. Said is what it knew last, nil

@@ -46,6 +46,9 @@ func (l *lane) listen(ctx workflow.Context) error {
 					return nil
 				}
 				_, err := l.status.Goals(r.name, c)
+				if waits := new(rollout.Waits); errors.As(err, &waits) {
+					return nil // the handler looks whether it still does
+				}
 				return activities.Application(err)
 			},
 		}); err != nil {
@@ -53,14 +56,6 @@ func (l *lane) listen(ctx workflow.Context) error {
 		}
 	}
 	return nil
-}
-
-// heardRequest carries out a request that nobody waits for. Refused, it changes nothing.
-func (l *lane) heardRequest(ctx workflow.Context, name string, c rollout.Create) {
-	if _, err := l.create(ctx, name, c); err != nil {
-		_, text := activities.Cause(err)
-		l.note(ctx, text)
-	}
 }
 
 // rollBackFirst hears rollbacks before the lane is granted: one that came with the report of
@@ -91,13 +86,16 @@ func (l *lane) create(ctx workflow.Context, name string, c rollout.Create) (roll
 	if known := l.answered(c); known != nil {
 		return *known, nil
 	}
-	goals, err := l.status.Goals(name, c)
+	goals, err := l.goals(ctx, name, c)
 	if err != nil {
 		return rollout.Created{}, activities.Application(err)
 	}
 	answer, plan, err := l.choose(ctx, name, goals)
 	if err == nil {
 		err = knowsPhase(plan, answer.StartingPhase)
+	}
+	if err == nil && c.StopRunning {
+		err = l.status.MayStop(plan)
 	}
 	in := rollout.Start{Plan: plan}
 	if err == nil {
@@ -115,6 +113,17 @@ func (l *lane) create(ctx workflow.Context, name string, c rollout.Create) (roll
 		return rollout.Created{}, activities.Application(err)
 	}
 	return answer, nil
+}
+
+// goals asks the record. A rollout is only in the way while its workflow runs.
+func (l *lane) goals(ctx workflow.Context, name string, c rollout.Create) ([]rollout.Created, error) {
+	for {
+		goals, err := l.status.Goals(name, c)
+		waits := new(rollout.Waits)
+		if !errors.As(err, &waits) || !l.lookAfter(ctx, l.status.Record(waits.Rollout)) {
+			return goals, err
+		}
+	}
 }
 
 // foresee says what a rollback will do to others.
@@ -209,9 +218,11 @@ func (l *lane) permit(ctx workflow.Context, name string, c rollout.Create, relea
 	case c.DryRun:
 		return res, append(notes, "refused now: "+res.Refused), nil
 	}
-	return res, nil, &rollout.Error{
-		Op: name, On: l.status.Pipeline + "/" + l.status.Target, Kind: rollout.Refused, Err: errors.New(res.Refused),
+	kind := rollout.Refused
+	if c.Automation != "" && !res.Until.IsZero() { // a closed window: nobody has to ask again
+		kind = rollout.Transient
 	}
+	return res, nil, &rollout.Error{Op: name, On: l.status.Pipeline + "/" + l.status.Target, Kind: kind, Err: errors.New(res.Refused)}
 }
 
 // unanswered explains why a question about what is configured or stored has no answer. Its kind

@@ -23,18 +23,19 @@ type track struct {
 	said      []string        // to releases, to rollouts and to who asked, in order
 	started   []rollout.Start // the inputs of its rollouts
 	abandoned map[string]bool
-	approval  bool // every plan needs one
+	ended     map[string]bool // rollouts whose workflow does not run any more
+	approval  bool            // every plan needs one
 }
 
 func newTrack(t *testing.T) *track {
 	t.Helper()
-	k := &track{abandoned: map[string]bool{}}
+	k := &track{abandoned: map[string]bool{}, ended: map[string]bool{}}
 	k.env = newEnv(t, rollout.LaneID("shop", "prod"), func(e *env) {
 		e.RegisterWorkflowWithOptions(workflows.Lane, workflow.RegisterOptions{Name: rollout.WorkflowLane})
 		e.RegisterWorkflowWithOptions(k.rollout, workflow.RegisterOptions{Name: rollout.WorkflowRollout})
 		e.RegisterActivityWithOptions(k.load, activity.RegisterOptions{Name: activities.LoadPlan})
-		e.RegisterActivityWithOptions(func(context.Context, activities.HolderRequest) (activities.HolderResult, error) {
-			return activities.HolderResult{Running: true}, nil
+		e.RegisterActivityWithOptions(func(_ context.Context, r activities.HolderRequest) (activities.HolderResult, error) {
+			return activities.HolderResult{Running: !k.ended[r.Rollout]}, nil
 		}, activity.RegisterOptions{Name: "Holder"})
 	})
 	k.onSignal = func(id, _ string, arg any) error {
@@ -98,7 +99,7 @@ func (k *track) rollout(ctx workflow.Context, in rollout.Start) error {
 		ch.Receive(ctx, &m)
 		k.say("%s is rolled back by %s", in.Rollout, m.By)
 	})
-	hear(rollout.CommandCancel, func(ch workflow.ReceiveChannel) {
+	hear(rollout.SignalStop, func(ch workflow.ReceiveChannel) {
 		var c rollout.Command
 		ch.Receive(ctx, &c)
 		k.say("cancel %s by %s: %s", in.Rollout, c.Actor, c.Reason)
@@ -330,9 +331,19 @@ func TestARolloutThatNeedsApprovalDoesNotQueue(t *testing.T) {
 	acquire(12*time.Minute, "v5-to-prod-0001", 1)
 	k.release(13*time.Minute, "v6")
 	acquire(14*time.Minute, "v6-to-prod-0001", 1)
-	k.ask(15*time.Minute, rollout.UpdateRollback, rollout.Create{Actor: "ann", StopRunning: true})
-	acquire(16*time.Minute, "v2-to-prod-0002", 1)
+	k.ask(15*time.Minute, rollout.UpdateRollback, rollout.Create{Actor: "ann", StopRunning: true, DryRun: true})
+	k.ask(15*time.Minute+time.Second, rollout.UpdateRollback, rollout.Create{Actor: "ann", StopRunning: true})
+	k.at(16*time.Minute, func() { k.report("v5-to-prod-0001", 2, rollout.StateFailed) }) // v6 begins
+	k.at(16*time.Minute+time.Second, func() { k.report("v6-to-prod-0001", 2, rollout.StateFailed) })
+	k.ask(17*time.Minute, rollout.UpdateRollback, rollout.Create{Actor: "ann", StopRunning: true})
+	k.release(18*time.Minute, "v7")
+	acquire(19*time.Minute, "v7-to-prod-0001", 1)
+	k.release(20*time.Minute, "v8")
+	acquire(21*time.Minute, "v8-to-prod-0001", 1)
+	acquire(22*time.Minute, "v2-to-prod-0002", 1)
 	said, s := k.run(t, 0)
+	cannot := "answer Refused: rollback shop/prod: a rollback that waits for approval cannot stop v5-to-prod-0001, which has the lane " +
+		"(cancel it yourself, then roll back and have that approved: serin rollout cancel --pipeline shop --rollout v5-to-prod-0001)"
 	heard(t, said, []string{
 		"tell v1: v1-to-prod-0001 PENDING_APPROVAL",
 		"tell v2: v2-to-prod-0001 PENDING_APPROVAL",
@@ -355,15 +366,26 @@ func TestARolloutThatNeedsApprovalDoesNotQueue(t *testing.T) {
 		"tell v5: v5-to-prod-0001 IN_PROGRESS",
 		"tell v6: v6-to-prod-0001 PENDING_APPROVAL",
 		"tell v6: v6-to-prod-0001 PENDING",
-		"cancel v5-to-prod-0001 by ann: stopped for a rollback",
+		cannot, cannot,
+		"tell v5: v5-to-prod-0001 FAILED",
+		"close v5-to-prod-0001",
+		"grant v6-to-prod-0001",
+		"tell v6: v6-to-prod-0001 IN_PROGRESS",
+		"tell v6: v6-to-prod-0001 FAILED",
 		"tell v2: v2-to-prod-0002 PENDING_APPROVAL",
-		"tell v5: v5-to-prod-0001 IN_PROGRESS rolled back by v2-to-prod-0002",
-		"v5-to-prod-0001 is rolled back by v2-to-prod-0002",
-		`answer rollback: "v2-to-prod-0002" to v2 at stable, PENDING_APPROVAL, from "v2", of "v5-to-prod-0001", stopped "v5-to-prod-0001", cancelled [], notes ["once it is approved it cancels those of v6-to-prod-0001 that still queue"]`,
+		"tell v6: v6-to-prod-0001 FAILED rolled back by v2-to-prod-0002",
+		"v6-to-prod-0001 is rolled back by v2-to-prod-0002",
+		`answer rollback: "v2-to-prod-0002" to v2 at stable, PENDING_APPROVAL, from "v2", of "v6-to-prod-0001", stopped "", cancelled [], notes []`,
+		"tell v7: v7-to-prod-0001 PENDING_APPROVAL",
+		"tell v7: v7-to-prod-0001 PENDING",
+		"close v6-to-prod-0001",
+		"grant v7-to-prod-0001",
+		"tell v7: v7-to-prod-0001 IN_PROGRESS",
+		"tell v8: v8-to-prod-0001 PENDING_APPROVAL",
+		"tell v8: v8-to-prod-0001 PENDING",
 		"tell v2: v2-to-prod-0002 PENDING",
-		"cancel v6-to-prod-0001 by ann: cancelled by rollback v2-to-prod-0002",
 	})
-	if !slices.Equal(s.Queue, []string{"v2-to-prod-0002", "v6-to-prod-0001"}) || s.Holder != "v5-to-prod-0001" {
+	if !slices.Equal(s.Queue, []string{"v2-to-prod-0002", "v8-to-prod-0001"}) || s.Holder != "v7-to-prod-0001" {
 		t.Errorf("holder %q, queue %q", s.Holder, s.Queue)
 	}
 }

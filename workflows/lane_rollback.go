@@ -20,23 +20,29 @@ func (l *lane) stop(ctx workflow.Context, c rollout.Create) error {
 	if holder == nil {
 		return nil
 	}
-	if _, _, err := l.permit(ctx, rollout.CommandCancel, c, holder.Release); err != nil {
+	res, _, err := l.permit(ctx, rollout.CommandCancel, c, holder.Release)
+	if err != nil {
 		return err
 	}
-	if !l.signal(ctx, holder.Rollout, rollout.CommandCancel, l.cancelBy(c, "stopped for a rollback")) {
+	order := l.cancelBy(c, "stopped for a rollback")
+	order.Override = res.Overridden
+	if !l.signal(ctx, holder.Rollout, rollout.SignalStop, order) {
 		l.checkHolder(ctx)
 	}
 	return nil
 }
 
-// clear cancels the rollouts that queue and are older than the rollback, and returns them.
+// clear cancels the rollouts that queue and are older than the rollback, and returns them. Whoever
+// permits a rollback permits that nothing of what it overtakes begins after it.
 func (l *lane) clear(ctx workflow.Context, rollback rollout.Record) (cancelled []string) {
 	c := rollout.Create{Actor: rollback.Actor, Reason: rollback.Reason}
 	for _, name := range l.status.Older(rollback.Rollout) {
-		if !l.signal(ctx, name, rollout.CommandCancel, l.cancelBy(c, "cancelled by rollback "+rollback.Rollout)) {
-			l.gone(ctx, l.status.Record(name))
+		r, why := l.status.Record(name), "cancelled by rollback "+rollback.Rollout
+		if !l.signal(ctx, name, rollout.SignalStop, l.cancelBy(c, why)) {
+			l.gone(ctx, r)
 			continue
 		}
+		r.Failure = why
 		cancelled = append(cancelled, name)
 	}
 	return cancelled
@@ -46,5 +52,5 @@ func (l *lane) cancelBy(c rollout.Create, why string) rollout.Command {
 	if c.Reason != "" {
 		why += ": " + c.Reason
 	}
-	return rollout.Command{Actor: c.Actor, Reason: why, Override: c.Override}
+	return rollout.Command{Actor: c.Actor, Reason: why}
 }

@@ -57,6 +57,9 @@ func (l *lane) details() string {
 	for _, r := range s.Rejected {
 		b = fmt.Appendf(b, "\n%s was rolled back by %s\n", r.Release, r.RolledBackBy)
 	}
+	for _, u := range s.Unanswered {
+		b = fmt.Appendf(b, "\n%s by %s is tried again at %s: %s\n", u.Command, u.Create.Actor, u.At.Format(clock), u.Failure)
+	}
 	for _, note := range s.Notes {
 		b = fmt.Appendf(b, "\n%s\n", note)
 	}

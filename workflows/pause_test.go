@@ -55,7 +55,7 @@ func pauses() []pathRow {
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
 			path: append([]string{
-				"created", "approved: 1 of 1 by bob", "waits for lane: an earlier rollout has the lane", "paused by ann (lunch)",
+				"created", "approved: 1 of 1 by bob", "waits for lane: waits for its lane", "paused by ann (lunch)",
 				"granted", "waits for person: paused by ann (lunch)", "resumed by bob",
 			}, through("waits for advance: canary-25 is done; canary-50 gives the release 50%", "cancelling by ann", "ended CANCELLED")[1:]...),
 		},
@@ -246,7 +246,7 @@ func starts() []pathRow {
 			path: []string{
 				"created", "granted", "baseline (shop-v1 100%)", "settled (shop-v1 100%)", "canary-25 started",
 				"canary-25 failed: deploy shop-v2 to prod: boom (mend what it names and retry the job, or make a new release)",
-				"restored (shop-v1 100%)", "failed", "rolledBack: v1-to-prod-0002", "ended FAILED: v1-to-prod-0002 has started",
+				"restored (shop-v1 100%)", "failed", "rolled back by v1-to-prod-0002", "ended FAILED: v1-to-prod-0002 has started",
 			},
 		},
 	}

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,8 @@ const (
 	permitTimeout = 10 * time.Second
 	// askAgain is how long an automatic step waits after a question that nobody answered. It
 	// doubles up to maxAskAgain, so that an outage costs little history.
-	askAgain    = time.Minute
+	askAgain = time.Minute
+	// maxAskAgain bounds also the wait for a window: it may be opened earlier than it was to be.
 	maxAskAgain = time.Hour
 )
 
@@ -101,7 +103,9 @@ func (r *run) mayAct(ctx workflow.Context, e errand) (ok bool, refused string) {
 		if !res.Until.After(now) { // the activity's clock is behind
 			res.Until = now.Add(askAgain)
 		}
-		r.hold(ctx, e, rollout.Waiting{For: rollout.WaitWindow, Reason: res.Refused, Until: res.Until}, e.what+" when the window opens")
+		held := e
+		held.commands = overriding(e.commands, r.commandLine(e.command), res.Policies)
+		r.hold(ctx, held, rollout.Waiting{For: rollout.WaitWindow, Reason: res.Refused, Until: res.Until}, e.what+" when the window opens")
 	}
 }
 
@@ -124,12 +128,41 @@ func (r *run) answered(ctx workflow.Context, e errand, ask func() error) bool {
 	}
 }
 
-// hold waits durably until w ends, or a person is faster.
+// hold waits durably until w ends, or a person is faster. A wait for a window is cut into pieces,
+// of which people see one.
 func (r *run) hold(ctx workflow.Context, e errand, w rollout.Waiting, summary string) {
 	w.Commands = e.commands
-	r.wait(ctx, w)
+	if !same(r.status.Waiting, w) {
+		r.wait(ctx, w)
+	}
 	tctx, stop := workflow.WithCancel(ctx)
 	defer stop()
-	timer := workflow.NewTimerWithOptions(tctx, w.Until.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary})
+	timer := workflow.NewTimerWithOptions(tctx, patience(w, workflow.Now(ctx)), workflow.TimerOptions{Summary: summary})
 	r.await(ctx, func() bool { return timer.IsReady() || e.over() })
+}
+
+// patience is how long w lasts before it is asked about again.
+func patience(w rollout.Waiting, now time.Time) time.Duration {
+	rest := w.Until.Sub(now)
+	if w.For == rollout.WaitWindow {
+		return min(rest, maxAskAgain)
+	}
+	return rest
+}
+
+// same reports whether w goes on as it was.
+func same(before *rollout.Waiting, w rollout.Waiting) bool {
+	return before != nil && before.For == w.For && before.Reason == w.Reason && before.Until.Equal(w.Until) &&
+		slices.Equal(before.Commands, w.Commands)
+}
+
+// overriding adds to the one line of all that policies forbid how a person overrides them.
+func overriding(all []string, line string, policies []string) []string {
+	out := slices.Clone(all)
+	for i := range out {
+		if out[i] == line && len(policies) > 0 {
+			out[i] += " " + activities.Override(policies)
+		}
+	}
+	return out
 }

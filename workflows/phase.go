@@ -101,6 +101,7 @@ func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
 	if r.cancel != nil {
 		return // it says itself whether traffic moves
 	}
+	r.giveUp = "" // said while it failed: it has
 	r.record(ctx, rollout.Event{Kind: rollout.EventFailed})
 	r.grant = nil
 	r.rollBackAtOnce(ctx)
@@ -168,7 +169,7 @@ func (r *run) reviveJob(ctx workflow.Context) {
 func (r *run) acquire(ctx workflow.Context, tail bool) {
 	why := "asks for its lane again"
 	if tail {
-		why = "an earlier rollout has the lane"
+		why = "waits for its lane"
 	}
 	r.wait(ctx, rollout.Waiting{For: rollout.WaitLane, Reason: why, Commands: r.commands(rollout.CommandCancel)})
 	r.sent++

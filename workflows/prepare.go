@@ -216,6 +216,9 @@ func (r *run) person(ctx workflow.Context, why string) (accepted, ok bool) {
 		},
 	})
 	r.await(ctx, func() bool { return r.resume != nil })
+	if r.isChild() && !r.ending() {
+		r.report(ctx) // it waits no more
+	}
 	if r.cancel != nil || r.resume == nil {
 		return false, false
 	}

@@ -23,6 +23,9 @@ func (r *run) record(ctx workflow.Context, e rollout.Event) {
 func (r *run) wait(ctx workflow.Context, w rollout.Waiting) {
 	w.Since, w.Until = workflow.Now(ctx).UTC(), w.Until.UTC()
 	r.record(ctx, rollout.Event{Kind: rollout.EventWaiting, Waiting: &w})
+	if r.isChild() && r.shownWait() != nil {
+		r.report(ctx)
+	}
 }
 
 // publish brings the search attributes and the current details up to date: at most

@@ -75,8 +75,8 @@ func (r *release) promote(ctx workflow.Context, p *promotion) (why string) {
 		due = workflow.Now(ctx).Add(p.rule.Wait)
 	}
 	what := "promote to " + r.target(p) + " by " + p.rule.Name()
-	over := func() bool { return r.aborted(p) != "" }
-	r.hold(ctx, p, rollout.Waiting{For: rollout.WaitTimer, Reason: what, Until: due})
+	line, over := r.promoteLine(r.target(p)), func() bool { return r.aborted(p) != "" }
+	r.hold(ctx, p, rollout.Waiting{For: rollout.WaitTimer, Reason: what, Until: due, Commands: []string{line}})
 	for {
 		res, _ := r.permit(ctx, activities.PermitRequest{
 			Target: r.target(p), Command: rollout.UpdatePromote, Actor: p.rule.Name(), Automation: p.rule.Automation,
@@ -96,26 +96,29 @@ func (r *release) promote(ctx workflow.Context, p *promotion) (why string) {
 		if earliest := workflow.Now(ctx).Add(askAgain); res.Until.Before(earliest) {
 			res.Until = earliest // the activity's clock is behind
 		}
-		r.hold(ctx, p, rollout.Waiting{For: rollout.WaitWindow, Reason: what + ": " + res.Refused, Until: res.Until})
+		r.hold(ctx, p, rollout.Waiting{
+			For: rollout.WaitWindow, Reason: what + ": " + res.Refused, Until: res.Until,
+			Commands: overriding([]string{line}, line, res.Policies),
+		})
 	}
 }
 
-// hold waits durably, and ends early where nothing can come of the promotion any more.
+// hold waits durably, and ends early where nothing can come of the promotion any more. A wait for
+// a window is cut into pieces, of which people see one.
 func (r *release) hold(ctx workflow.Context, p *promotion, w rollout.Waiting) {
 	now := workflow.Now(ctx)
 	w.Since, w.Until = now.UTC(), w.Until.UTC()
-	w.Commands = []string{
-		r.promoteLine(r.target(p)),
-		fmt.Sprintf("serin automation suspend --automation %s", p.rule.Automation),
+	w.Commands = append(w.Commands, "serin automation suspend --automation "+p.rule.Automation)
+	if !same(&p.waiting, w) {
+		p.waiting = w
 	}
-	p.waiting = w
 	r.show(ctx)
 	if !w.Until.After(now) {
 		return
 	}
 	tctx, stop := workflow.WithCancel(ctx)
 	defer stop()
-	timer := workflow.NewTimerWithOptions(tctx, w.Until.Sub(now), workflow.TimerOptions{
+	timer := workflow.NewTimerWithOptions(tctx, patience(w, now), workflow.TimerOptions{
 		Summary: "promote to " + r.target(p) + " by " + p.rule.Name(),
 	})
 	// The context is never cancelled.

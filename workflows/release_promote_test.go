@@ -253,6 +253,31 @@ func TestAutomationsDoNotPromote(t *testing.T) {
 	}
 }
 
+// TestAFreezeThatEndsEarlyIsNoticed: within the hour; until then people see one wait.
+func TestAFreezeThatEndsEarlyIsNoticed(t *testing.T) {
+	t.Parallel()
+	c := newJourney(t, rule("next", "@next", 8*hour))
+	forbids := true
+	c.permitted = func(r activities.PermitRequest) activities.PermitResult {
+		if r.Command == rollout.UpdatePromote && forbids {
+			return activities.PermitResult{Refused: "policy freeze forbids CREATE", Until: c.start.Add(48 * hour), Policies: []string{"freeze"}}
+		}
+		return activities.PermitResult{}
+	}
+	c.succeed(hour, "staging")
+	s := c.status(t, 12*hour+hour/2)
+	c.at(12*hour+hour/2, func() { forbids = false })
+	c.run(t)
+	if w := s.Waiting[0]; w.For != rollout.WaitWindow || !w.Until.Equal(c.start.Add(48*hour)) || w.Until.Sub(w.Since).Round(hour) != 39*hour {
+		t.Errorf("%+v", w)
+	}
+	equal(t, "commands", s.Waiting[0].Commands, []string{
+		"serin release promote --pipeline shop --release v2 --to-target prod --override-deploy-policy freeze --reason WHY",
+		"serin automation suspend --automation shop/auto",
+	})
+	equal(t, "enqueued", c.enqueued[1:], []string{"13h0m2s prod #2 by shop/auto/next"})
+}
+
 func TestAReleaseShowsWhatItsAutomationsWaitFor(t *testing.T) {
 	t.Parallel()
 	c := newJourney(t, rule("slow", "prod", 48*time.Hour), rule("fast", "@next", 24*time.Hour))

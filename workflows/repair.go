@@ -153,7 +153,7 @@ func (r *run) awaitAttempt(ctx workflow.Context, e errand, due time.Time) (refus
 
 func (r *run) attemptReason(e errand) string {
 	s := r.status.Repair
-	return fmt.Sprintf("%s does %s: attempt %d of %d", e.actor, e.what, s.Attempt, s.Attempts)
+	return fmt.Sprintf("%s retries %s of %s: attempt %d of %d", e.actor, s.Job, s.Phase, s.Attempt, s.Attempts)
 }
 
 // repairErrand is a step of a repair; without a command the question whether there is one, which

@@ -26,7 +26,7 @@ const (
 func attempt(n, of int) []string {
 	return []string{
 		fmt.Sprintf("canary-25 repair shop/auto/mend is IN_PROGRESS: canary-25 deploy, attempt %d of %d", n, of),
-		fmt.Sprintf("waits for timer: shop/auto/mend does retry deploy of canary-25: attempt %d of %d", n, of),
+		fmt.Sprintf("waits for timer: shop/auto/mend retries deploy of canary-25: attempt %d of %d", n, of),
 	}
 }
 
@@ -293,7 +293,7 @@ func TestARepairEndsWithARollback(t *testing.T) {
 	equal(t, "path", path(status), failing(attempt(1, 1)[:1], again(2, broken, restore, "failed",
 		"waits for window: policy freeze forbids rollback",
 		"canary-25 repair shop/auto/mend is IN_PROGRESS: canary-25 deploy, attempt 1 of 1, rollback asked for",
-		"rolledBack: v1-to-prod-0002", "canary-25 repair shop/auto/mend is SUCCEEDED: canary-25 deploy, attempt 1 of 1, rollback asked for",
+		"rolled back by v1-to-prod-0002", "canary-25 repair shop/auto/mend is SUCCEEDED: canary-25 deploy, attempt 1 of 1, rollback asked for",
 		"ended FAILED: v1-to-prod-0002 has started")))
 	want := rollout.Create{
 		Request: "v2-to-prod-0001/repair/1", Rollout: "v2-to-prod-0001", StartingPhase: "stable", UnlessPending: true,

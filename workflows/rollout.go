@@ -107,7 +107,7 @@ func (r *run) firstPhase(next *rollout.PhaseStatus) string {
 // create records who made the rollout, why, and what it waits for first.
 func (r *run) create(ctx workflow.Context) {
 	w := rollout.Waiting{
-		For: rollout.WaitLane, Reason: "an earlier rollout has the lane", Since: workflow.Now(ctx), Commands: r.commands(rollout.CommandCancel),
+		For: rollout.WaitLane, Reason: "waits for its lane", Since: workflow.Now(ctx), Commands: r.commands(rollout.CommandCancel),
 	}
 	if r.status.State == rollout.StatePendingApproval {
 		w = r.approvalWait(ctx)
@@ -176,6 +176,9 @@ func (r *run) ended() bool { return r.status.State.Final() || r.over }
 
 // awaitResume waits until somebody ends the pause.
 func (r *run) awaitResume(ctx workflow.Context) {
+	if r.isChild() {
+		r.report(ctx) // what ran has ended
+	}
 	r.wait(ctx, rollout.Waiting{
 		For: rollout.WaitPerson, Reason: r.pausedBy(), Commands: r.commands(rollout.CommandResume, rollout.CommandCancel),
 	})

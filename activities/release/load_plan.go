@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/serin-dev/serin/activities"
@@ -21,6 +22,9 @@ func (a *Activities) LoadPlan(ctx context.Context, r activities.LoadPlanRequest)
 
 func (a *Activities) loadPlan(ctx context.Context, r activities.LoadPlanRequest) (activities.LoadPlanResult, error) {
 	doc, err := a.stored(ctx, r.Document)
+	if rollout.KindOf(err) == rollout.NotFound {
+		return activities.LoadPlanResult{}, unknownRelease(r.Document)
+	}
 	if err != nil {
 		return activities.LoadPlanResult{}, err
 	}
@@ -34,6 +38,16 @@ func (a *Activities) loadPlan(ctx context.Context, r activities.LoadPlanRequest)
 		return activities.LoadPlanResult{}, err
 	}
 	return activities.LoadPlanResult{Plan: plan, Abandoned: !gone}, nil
+}
+
+// unknownRelease is the error for a release that was never planned.
+func unknownRelease(document string) error {
+	of := path.Base(path.Dir(document))
+	return &rollout.Error{
+		Op: "load plan", On: document, Kind: rollout.NotFound,
+		Err: fmt.Errorf("release %s does not exist", strings.TrimSuffix(path.Base(document), path.Ext(document))),
+		Fix: "serin release list --pipeline " + of,
+	}
 }
 
 // plan finds the plan that r names.

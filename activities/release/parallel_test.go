@@ -158,7 +158,8 @@ func TestLoadPlan(t *testing.T) {
 		}
 	}
 	_, err := d.LoadPlan(t.Context(), activities.LoadPlanRequest{Document: "releases/shop/v2.json", Target: "prod"})
-	if kind, text := activities.Cause(err); kind != rollout.NotFound {
+	const want = "load plan releases/shop/v2.json: release v2 does not exist (serin release list --pipeline shop)"
+	if kind, text := activities.Cause(err); kind != rollout.NotFound || text != want {
 		t.Errorf("a release that was never planned: %s %q", kind, text)
 	}
 	if err := d.store.PutNamed(t.Context(), rollout.AbandonedName("shop", "v1"), []byte("{}")); err != nil {

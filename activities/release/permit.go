@@ -46,7 +46,7 @@ func (a *Activities) permit(ctx context.Context, r activities.PermitRequest) (ac
 	if err != nil {
 		return activities.PermitResult{}, err
 	}
-	refused := cmp.Or(stopped(config, index.Entries, r.Automation), suspended(config, r))
+	refused := cmp.Or(stopped(config, index.Entries, r.Automation), suspended(config, index.Entries, r))
 	if refused == "" {
 		refused, err = a.abandoned(ctx, r)
 	}
@@ -120,7 +120,8 @@ func stopped(config *pipeline.Config, all []rollout.Entry, automation string) st
 	}
 	a := config.Automations[0]
 	if a.Suspended {
-		return "automation " + name + " is suspended"
+		return "automation " + name + " is suspended" + by(all, pipeline.KindAutomation, name) +
+			": serin automation resume --automation " + name
 	}
 	if rule != "" && !slices.ContainsFunc(a.Rules, func(r pipeline.AutomationRule) bool { return r.ID() == rule }) {
 		return fmt.Sprintf("automation %s has no rule %s any more", name, rule)
@@ -140,7 +141,7 @@ func known(all []rollout.Entry, kind string) string {
 }
 
 // suspended says that the pipeline is suspended where that refuses r, or "".
-func suspended(config *pipeline.Config, r activities.PermitRequest) string {
+func suspended(config *pipeline.Config, all []rollout.Entry, r activities.PermitRequest) string {
 	p := config.Pipeline(r.Pipeline)
 	if p == nil || !p.Suspended {
 		return ""
@@ -153,20 +154,43 @@ func suspended(config *pipeline.Config, r activities.PermitRequest) string {
 			return "" // a rollout that is under way runs to its end
 		}
 	}
-	return "pipeline " + r.Pipeline + " is suspended: set suspended to false and apply it"
+	return suspendedPipeline(all, r.Pipeline) + ": " + resume(r.Pipeline)
+}
+
+// suspendedPipeline says that a pipeline is suspended, and by whom.
+func suspendedPipeline(all []rollout.Entry, name string) string {
+	return "pipeline " + name + " is suspended" + by(all, pipeline.KindDeliveryPipeline, name)
+}
+
+func resume(name string) string { return "serin pipeline resume --pipeline " + name }
+
+// by says who has suspended an object by command, and why: " by ann (incident 12)", or "".
+func by(all []rollout.Entry, kind, name string) string {
+	i := slices.IndexFunc(all, func(e rollout.Entry) bool { return e.Kind == kind && e.Name == name })
+	if i < 0 {
+		return ""
+	}
+	out := ""
+	if all[i].SuspendedBy != "" {
+		out += " by " + all[i].SuspendedBy
+	}
+	if all[i].SuspendedFor != "" {
+		out += " (" + all[i].SuspendedFor + ")"
+	}
+	return out
 }
 
 // result is the answer of the policies.
 func result(j pipeline.Judgment, by pipeline.Invoker) activities.PermitResult {
 	res := activities.PermitResult{Until: j.Until, Overridden: list(j.Overridden), Logged: list(j.Suspended)}
-	var policies, texts []string
+	var texts []string
 	for _, v := range j.Violations {
 		texts = append(texts, v.Text)
-		policies = append(policies, v.Policy)
+		res.Policies = append(res.Policies, v.Policy)
 	}
-	res.Refused = strings.Join(texts, "; ")
+	res.Refused, res.Policies = strings.Join(texts, "; "), slices.Compact(res.Policies)
 	if res.Refused != "" && by == pipeline.InvokerUser {
-		res.Refused += ": wait, or override " + strings.Join(slices.Compact(policies), " and ") + " with a reason"
+		res.Refused += ": wait, or " + activities.Override(res.Policies)
 	}
 	return res
 }

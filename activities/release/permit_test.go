@@ -78,7 +78,7 @@ func TestASuspendedPipelineRefusesWhatIsNew(t *testing.T) {
 		{"shop/auto/next", "promote rollback create", "advance retryJob ignoreJob"},
 	} {
 		for _, command := range strings.Fields(row.refused) {
-			want := "pipeline shop is suspended: set suspended to false and apply it"
+			want := "pipeline shop is suspended: serin pipeline resume --pipeline shop"
 			if got := d.ask(t, june(), activities.PermitRequest{Command: command, Automation: row.by}); got.Refused != want || !got.Until.IsZero() {
 				t.Errorf("%s by %q: %+v", command, row.by, got)
 			}
@@ -98,8 +98,8 @@ func TestAnAutomationThatIsGoneActsNoMore(t *testing.T) {
 		{"it is there", configuration + auto, "shop/auto", ""},
 		{"its rule is there", configuration + auto, "shop/auto/soak", ""},
 		{"the plan's own advance needs none", configuration, "plan", ""},
-		{"suspended", configuration + suspended, "shop/auto", "automation shop/auto is suspended"},
-		{"suspended, of a rule", configuration + suspended, "shop/auto/soak", "automation shop/auto is suspended"},
+		{"suspended", configuration + suspended, "shop/auto", "automation shop/auto is suspended: serin automation resume --automation shop/auto"},
+		{"suspended, of a rule", configuration + suspended, "shop/auto/soak", "automation shop/auto is suspended: serin automation resume --automation shop/auto"},
 		{"removed", configuration + auto, "shop/old", "automation shop/old does not exist any more; known are shop/auto"},
 		{"the only one, removed", configuration, "shop/old/soak", "automation shop/old does not exist any more; known are none"},
 		{"its rule was removed", configuration + auto, "shop/auto/sook", "automation shop/auto has no rule sook any more"},
@@ -133,7 +133,7 @@ func TestAPolicyRefusesUntilItsWindowEnds(t *testing.T) {
 	}{
 		{"outside", freeze, june(), advance, activities.PermitResult{}},
 		{"inside, to a person", freeze, christmas(), advance, activities.PermitResult{
-			Refused: text + ": wait, or override freeze with a reason", Until: end,
+			Refused: text + ": wait, or --override-deploy-policy freeze --reason WHY", Until: end,
 		}},
 		{
 			"inside, to an automation", freeze + auto, christmas(),

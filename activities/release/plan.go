@@ -87,6 +87,12 @@ func (a *Activities) compile(ctx context.Context, r rollout.CreateRequest) (Docu
 	if err != nil {
 		return Document{}, err
 	}
+	if p := config.Pipeline(r.Pipeline); p != nil && p.Suspended { // nothing is stored: the name stays free
+		return Document{}, &rollout.Error{
+			Op: "plan release", On: r.Pipeline + "/" + r.Release, Kind: rollout.Refused,
+			Err: errors.New(suspendedPipeline(index.Entries, r.Pipeline) + ": " + resume(r.Pipeline)),
+		}
+	}
 	stages, err := pipeline.Compile(config, pipeline.Request{Pipeline: r.Pipeline, Release: r.Release, Parameters: r.Parameters})
 	if err != nil {
 		return Document{}, err

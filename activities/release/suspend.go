@@ -51,7 +51,11 @@ func (a *Activities) suspend(ctx context.Context, s rollout.Suspend, index rollo
 	if err != nil {
 		return activities.ReadResult{}, err
 	}
-	put(&res, rollout.Entry{Kind: s.Kind, Name: s.Name, Digest: digest})
+	entry := rollout.Entry{Kind: s.Kind, Name: s.Name, Digest: digest}
+	if s.Suspended {
+		entry.SuspendedBy, entry.SuspendedFor = s.Actor, s.Reason
+	}
+	put(&res, entry)
 	res.Index.Version++
 	return res, nil
 }

@@ -52,15 +52,44 @@ func TestASuspensionHoldsAtOnce(t *testing.T) {
 	d := newDesk(t, false)
 	d.apply(t, configuration+auto)
 	res, err := d.SetSuspended(t.Context(), activities.SuspendRequest{
-		Suspend: rollout.Suspend{Kind: "Automation", Name: "shop/auto", Suspended: true}, Index: *d.index,
+		Suspend: rollout.Suspend{Kind: "Automation", Name: "shop/auto", Suspended: true, Actor: "ann", Reason: "incident 12"}, Index: *d.index,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.index = &res.Index
 	got := d.ask(t, june(), activities.PermitRequest{Command: rollout.CommandAdvance, Automation: "shop/auto"})
-	if got.Refused != "automation shop/auto is suspended" {
+	if got.Refused != "automation shop/auto is suspended by ann (incident 12): serin automation resume --automation shop/auto" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestASuspendedPipelineUsesUpNoName: a release that is refused may be anything once it is resumed.
+func TestASuspendedPipelineUsesUpNoName(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, false)
+	d.apply(t, configuration)
+	set := func(to bool) {
+		t.Helper()
+		res, err := d.SetSuspended(t.Context(), activities.SuspendRequest{
+			Suspend: rollout.Suspend{Kind: "DeliveryPipeline", Name: "shop", Suspended: to, Actor: "ann", Reason: "incident 12"}, Index: *d.index,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.index = &res.Index
+	}
+	request := rollout.CreateRequest{Pipeline: "shop", Release: "v1", Source: d.source(t, manifest), Description: "before"}
+	set(true)
+	_, err := d.PlanRelease(t.Context(), request)
+	const want = "plan release shop/v1: pipeline shop is suspended by ann (incident 12): serin pipeline resume --pipeline shop"
+	if kind, text := activities.Cause(err); kind != rollout.Refused || text != want {
+		t.Errorf("got %s %q, want %q", kind, text, want)
+	}
+	set(false)
+	request.Description = "after"
+	if _, err = d.PlanRelease(t.Context(), request); err != nil {
+		t.Errorf("after it was resumed: %v", err)
 	}
 }
 

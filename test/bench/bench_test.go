@@ -38,6 +38,27 @@ func TestHistoryOfAFourPhaseRelease(t *testing.T) {
 	}
 }
 
+// TestWaitingCostsNothing asserts what bench asserts before it reads the worker's memory.
+func TestWaitingCostsNothing(t *testing.T) {
+	t.Parallel()
+	w, err := world.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := w.Worker(rollout.DefaultTaskQueue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = approvals(t.Context(), w, 4, 5)
+	stop()
+	if err != nil {
+		t.Error(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTable(t *testing.T) {
 	t.Parallel()
 	rows := []row{

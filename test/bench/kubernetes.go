@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,22 +11,22 @@ import (
 
 // clusterRows measures on a real cluster, by the suite in test/traffic, which keeps its
 // numbers below build. Where a cluster cannot run there are none.
-func clusterRows(ctx context.Context, root string, w io.Writer) ([]row, error) {
+func clusterRows(ctx context.Context, p *programs) ([]row, error) {
 	files := map[string]string{}
 	for _, name := range []string{"traffic", "kubernetes", "kubernetes-overhead"} {
-		files[name] = filepath.Join(root, "build", name+".json")
+		files[name] = filepath.Join(p.root, "build", name+".json")
 		if err := os.Remove(files[name]); err != nil && !os.IsNotExist(err) {
 			return nil, err
 		}
 	}
 	c := exec.CommandContext(ctx, "go", "test", "./traffic", "-count=1", "-timeout=30m",
 		"-run=^(TestNoRequestIsLost|TestRequestBudget)$", "-bench=PhaseOverhead", "-benchtime=8x")
-	c.Dir = filepath.Join(root, "test")
+	c.Dir = filepath.Join(p.root, "test")
 	if out, err := c.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("the suite in test/traffic: %w\n%s", err, out)
 	}
 	if _, err := os.Stat(files["traffic"]); os.IsNotExist(err) {
-		_, err = fmt.Fprintln(w, "no rows of kubernetes and traffic: a cluster cannot run on this machine")
+		_, err = fmt.Fprintln(p.says, "no rows of kubernetes and traffic: a cluster cannot run on this machine")
 		return nil, err
 	}
 	var traffic struct {

@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/serin-dev/serin/rollout"
@@ -23,68 +25,113 @@ import (
 const limit = 45 * time.Minute
 
 func main() {
-	out := flag.String("out", "", "write the numbers to `FILE` as JSON")
-	root := flag.String("root", "..", "the repository, whose programs are built and measured")
+	var o options
+	flag.StringVar(&o.out, "out", "", "write the numbers to `FILE` as JSON")
+	flag.StringVar(&o.root, "root", "..", "the repository, whose programs are built and measured")
+	flag.StringVar(&o.only, "only", "", "measure only these `GROUPS`, separated by commas: "+names(groups()))
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *root, *out, os.Stdout); err != nil {
+	if err := run(ctx, o, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, root, out string, w io.Writer) (err error) {
+type options struct{ out, root, only string }
+
+// group is what is measured together.
+type group struct {
+	name    string // by which it is chosen
+	measure func(ctx context.Context, p *programs) ([]row, error)
+}
+
+func groups() []group {
+	return []group{
+		{"cloudrun", inWorld(func(ctx context.Context, w *world.World) ([]row, error) {
+			return releases(ctx, w, measuredReleases)
+		})},
+		{"command", inWorld(answer)},
+		{"parallel", inWorld(parallel)},
+		{"worker", func(ctx context.Context, p *programs) (rows []row, err error) {
+			w, err := world.Start(ctx)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { err = errors.Join(err, w.Close()) }()
+			idle, err := p.idleWorker(ctx, w.Environment())
+			return []row{idle}, err
+		}},
+		{"waiting", waitingWorker},
+		{"cli", func(ctx context.Context, p *programs) ([]row, error) {
+			lint, err := p.lint(ctx)
+			if err != nil {
+				return nil, err
+			}
+			help, err := p.help(ctx)
+			return []row{lint, help}, err
+		}},
+		{"kubernetes", clusterRows},
+	}
+}
+
+func names(all []group) string {
+	var out []string
+	for _, g := range all {
+		out = append(out, g.name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// run measures the groups that are chosen, separated by commas; "" is all of them.
+func run(ctx context.Context, o options, w io.Writer) (err error) {
 	ctx, stop := context.WithTimeout(ctx, limit)
 	defer stop()
-	p, err := build(ctx, root)
+	chosen := groups()
+	if o.only != "" {
+		chosen = slices.DeleteFunc(chosen, func(g group) bool { return !slices.Contains(strings.Split(o.only, ","), g.name) })
+	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("-only %s chooses nothing: the groups are %s", o.only, names(groups()))
+	}
+	p, err := build(ctx, o.root)
 	if err != nil {
 		return err
 	}
+	p.says = w
 	defer func() { err = errors.Join(err, p.remove()) }()
-	rows, err := inWorld(ctx, p)
-	if err != nil {
-		return err
-	}
-	for _, measure := range []func(context.Context) (row, error){p.lint, p.help} {
-		r, err := measure(ctx)
-		if err != nil {
-			return err
+	var rows []row
+	for _, g := range chosen {
+		more, failed := g.measure(ctx, p)
+		if failed != nil {
+			return fmt.Errorf("%s: %w", g.name, failed)
 		}
-		rows = append(rows, r)
+		rows = append(rows, more...)
 	}
-	more, failed := clusterRows(ctx, root, w)
-	if failed != nil {
-		return failed
-	}
-	rows = append(rows, more...)
 	if err := printTable(w, rows); err != nil {
 		return err
 	}
-	if out != "" {
-		if err := write(out, rows); err != nil {
+	if o.out != "" {
+		if err := write(o.out, rows); err != nil {
 			return err
 		}
 	}
 	return wrongCounts(rows)
 }
 
-// inWorld measures what needs a Temporal server and a Cloud Run.
-func inWorld(ctx context.Context, p *programs) (rows []row, err error) {
-	w, err := world.Start(ctx)
-	if err != nil {
-		return nil, err
+// inWorld measures what needs a Temporal server, a worker and a Cloud Run.
+func inWorld(measure func(context.Context, *world.World) ([]row, error)) func(context.Context, *programs) ([]row, error) {
+	return func(ctx context.Context, _ *programs) (rows []row, err error) {
+		w, err := world.Start(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, w.Close()) }()
+		stop, err := w.Worker(rollout.DefaultTaskQueue)
+		if err != nil {
+			return nil, err
+		}
+		defer stop()
+		return measure(ctx, w)
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	stop, err := w.Worker(rollout.DefaultTaskQueue)
-	if err != nil {
-		return nil, err
-	}
-	rows, err = releases(ctx, w, measuredReleases)
-	stop()
-	if err != nil {
-		return nil, err
-	}
-	idle, err := p.idleWorker(ctx, w.Environment())
-	return append(rows, idle), err
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,8 +29,10 @@ const (
 
 // programs are serin and serin-worker, built as they are shipped.
 type programs struct {
-	dir string
-	env []string
+	dir  string
+	env  []string
+	root string    // of the repository
+	says io.Writer // what is no number
 }
 
 // build builds the programs of the repository into a folder of their own.
@@ -37,7 +41,7 @@ func build(ctx context.Context, root string) (*programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &programs{dir: dir, env: append(os.Environ(), "SERIN_LISTEN=")}
+	p := &programs{dir: dir, root: root, env: append(os.Environ(), "SERIN_LISTEN=")}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+"/", "./cmd/serin", "./cmd/serin-worker")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -82,9 +86,15 @@ func (p *programs) idleWorker(ctx context.Context, env []string) (row, error) {
 	}, all
 }
 
-func (p *programs) idle(ctx context.Context, env []string) (mb float64, err error) {
+func (p *programs) idle(ctx context.Context, env []string) (float64, error) {
+	return p.resident(ctx, env, func() error { return nil })
+}
+
+// resident starts a worker, does what loads it, and returns its resident memory a moment later,
+// in MB of 1,000,000 bytes.
+func (p *programs) resident(ctx context.Context, env []string, do func() error) (mb float64, err error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.dir, "serin-worker"))
-	cmd.Env = append(p.env, env...)
+	cmd.Env = append(slices.Clone(p.env), env...)
 	said := newSentence("worker is polling")
 	cmd.Stderr = said
 	if err = cmd.Start(); err != nil {
@@ -104,6 +114,9 @@ func (p *programs) idle(ctx context.Context, env []string) (mb float64, err erro
 		return 0, fmt.Errorf("serin-worker ended before it polled: %w\n%s", end, said.text())
 	case <-ctx.Done():
 		return 0, ctx.Err()
+	}
+	if err = do(); err != nil {
+		return 0, err
 	}
 	select {
 	case <-time.After(idleTime):

@@ -74,7 +74,7 @@ func runRelease(ctx context.Context, w *world.World, release string, phases []st
 	}
 	var delays []float64
 	for _, phase := range phases {
-		if err = awaitAdvance(ctx, w, rolloutName, phase); err != nil {
+		if err = awaitAdvance(ctx, w, name, rolloutName, phase); err != nil {
 			return nil, err
 		}
 		d, failed := advance(ctx, w, rolloutName, phase)
@@ -105,10 +105,10 @@ func advance(ctx context.Context, w *world.World, rolloutName, phase string) (ti
 }
 
 // awaitAdvance waits until the rollout waits for an advance to phase.
-func awaitAdvance(ctx context.Context, w *world.World, rolloutName, phase string) error {
+func awaitAdvance(ctx context.Context, w *world.World, pipeline, rolloutName, phase string) error {
 	var last client.Rollout
 	reached := errors.New("reached")
-	err := w.Client.Watch(ctx, name, rolloutName, func(r client.Rollout) error {
+	err := w.Client.Watch(ctx, pipeline, rolloutName, func(r client.Rollout) error {
 		last = r
 		next, _ := r.NextPhase()
 		if r.Waiting != nil && r.Waiting.For == rollout.WaitAdvance && next != nil && next.ID == phase {

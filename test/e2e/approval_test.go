@@ -64,17 +64,17 @@ func (s *scene) signal(name, signal string, payload any) {
 	}
 }
 
-// refusedSignal wants a Signal to change nothing but to leave an event that says why.
-func (s *scene) refusedSignal(name, signal string, payload any, text string) {
+// refusedApproval wants a Signal to change nothing but to leave an event that says why.
+func (s *scene) refusedApproval(name string, payload any, text string) {
 	s.t.Helper()
 	before := s.until(name, func(client.Rollout) bool { return true })
-	s.signal(name, signal, payload)
+	s.signal(name, rollout.CommandApprove, payload)
 	got := s.until(name, func(r client.Rollout) bool {
 		return r.Events[len(r.Events)-1].Seq > before.Events[len(before.Events)-1].Seq
 	})
 	last := got.Events[len(got.Events)-1]
 	if last.Kind != rollout.EventRefused || !strings.Contains(last.Note, text) || got.State != before.State || len(got.Approval.Votes) != len(before.Approval.Votes) {
-		s.t.Errorf("%s ends in %q, state %s, want a refusal that says %q", signal, last, got.State, text)
+		s.t.Errorf("it ends in %q, state %s, want a refusal that says %q", last, got.State, text)
 	}
 }
 
@@ -111,10 +111,10 @@ func TestAnApprovalOfTwo(t *testing.T) {
 	_, err = c.Approve(s.ctx, s.pipeline(), v1, yes(got, "ann"))
 	s.refuses(err, rollout.Refused, "ann has approved already: 1 of 2")
 
-	s.refusedSignal(v1, rollout.CommandApprove, s.payload(v1, rollout.CommandApprove, "eve"), "eve is none of its approvers")
-	s.refusedSignal(v1, rollout.CommandApprove, s.payload(v1, rollout.CommandApprove, "ann"), "ann has approved already")
-	s.refusedSignal(v1, rollout.CommandApprove, map[string]any{"actor": "bob", "digest": other}, other[:19])
-	s.refusedSignal(v1, rollout.CommandApprove, map[string]any{"actor": "bob"}, "digest is missing")
+	s.refusedApproval(v1, s.payload(v1, rollout.CommandApprove, "eve"), "eve is none of its approvers")
+	s.refusedApproval(v1, s.payload(v1, rollout.CommandApprove, "ann"), "ann has approved already")
+	s.refusedApproval(v1, map[string]any{"actor": "bob", "digest": other}, other[:19])
+	s.refusedApproval(v1, map[string]any{"actor": "bob"}, "digest is missing")
 
 	s.signal(v1, rollout.CommandApprove, s.payload(v1, rollout.CommandApprove, "bob"))
 	got = s.until(v1, drive.In(rollout.StateSucceeded))
@@ -159,11 +159,11 @@ func TestARejection(t *testing.T) {
 	s := approved(t, "rejection", "approval: {approvers: [ann]}")
 	c := s.w.Client
 	v1 := s.release("v1")
-	got := s.until(v1, drive.WaitsFor(rollout.WaitApproval))
+	s.until(v1, drive.WaitsFor(rollout.WaitApproval))
 	_, err := c.Reject(s.ctx, s.pipeline(), v1, rollout.Command{Actor: "eve"})
 	s.refuses(err, rollout.Refused, "reject "+v1, "eve is none of its approvers: ann")
 	s.signal(v1, rollout.CommandReject, s.payload(v1, rollout.CommandReject, "ann"))
-	got = s.until(v1, drive.In(rollout.StateApprovalRejected))
+	got := s.until(v1, drive.In(rollout.StateApprovalRejected))
 	if got.Approval.State != rollout.ApprovalRefused || !drive.Has(got, "rejected by ann (why)") {
 		t.Errorf("%+v\n%s", got.Approval, strings.Join(drive.Path(got), "\n"))
 	}

@@ -57,7 +57,7 @@ func (s *scene) rolloutOf(release string, stage int) string {
 // TestAReleaseGoesAllTheWayByItself: a rule advances, another promotes, and nobody does anything.
 func TestAReleaseGoesAllTheWayByItself(t *testing.T) {
 	t.Parallel()
-	s := stages(t, "by-itself", "")
+	s := stages(t, "by-itself")
 	auto := s.automate(`
 - advanceRolloutRule: {id: onwards, wait: 0m}
 - promoteReleaseRule: {id: next, wait: 0m}`)

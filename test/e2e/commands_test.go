@@ -174,7 +174,7 @@ func TestASuspendedPipelineRefuses(t *testing.T) {
 	s.config.Suspended = true
 	s.apply()
 	_, err := s.w.Client.Advance(s.ctx, s.pipeline(), v2, rollout.Command{Phase: "stable", Actor: "ann"})
-	s.refuses(err, rollout.Refused, "advance "+v2, "pipeline suspended is suspended", "set suspended to false and apply it")
+	s.refuses(err, rollout.Refused, "advance "+v2, "pipeline suspended is suspended: serin pipeline resume --pipeline suspended")
 	_, err = s.create("v3", map[string]string{"service.yaml": "unread"})
 	s.refuses(err, rollout.Refused, "suspended")
 	s.serves("v1 100%", "v1 75%, v2 25%")
@@ -183,4 +183,5 @@ func TestASuspendedPipelineRefuses(t *testing.T) {
 	s.advance(v2, "stable")
 	s.until(v2, drive.In(rollout.StateSucceeded))
 	s.serves("v1 100%", "v1 75%, v2 25%", "v2 100%")
+	s.until(s.release("v3"), drive.AsksFor("stable")) // the refusal has not used its name up
 }

@@ -25,9 +25,9 @@ func TestBadReleases(t *testing.T) {
 		texts  []string
 	}{
 		{
-			name: "unknown-pipeline", kind: rollout.NotFound,
-			ask:   func(_ *scene, r *rollout.CreateRequest) { r.Pipeline = "unknown-pipelin" },
-			texts: []string{`"unknown-pipelin"`, "unknown-pipeline"},
+			name: "a-pipeline", kind: rollout.NotFound,
+			ask:   func(_ *scene, r *rollout.CreateRequest) { r.Pipeline = "a-pipelin" },
+			texts: []string{`"a-pipelin"`, "known are a-pipeline, "}, // and all the others
 		},
 		{
 			name: "unknown-target", kind: rollout.Invalid, config: world.Configuration{NoTarget: true},

@@ -95,8 +95,13 @@ func (m *Model) draw(t *rapid.T) Op {
 		op = m.outside(t)
 	default:
 		op = rapid.SampledFrom([]Op{
-			{Do: "crash early"}, {Do: "crash late"}, {Do: "crash", On: "Permit"}, {Do: "crash", On: "Automations"},
-			{Do: "crash", On: "Enqueue"}, {Do: "crash", On: "LoadPlan"}, {Do: "nothing"},
+			{Do: "crash early"},
+			{Do: "crash late"},
+			{Do: "crash", On: "Permit"},
+			{Do: "crash", On: "Automations"},
+			{Do: "crash", On: "Enqueue"},
+			{Do: "crash", On: "LoadPlan"},
+			{Do: "nothing"},
 		}).Draw(t, "crash")
 	}
 	if commands()[op.Do] {
@@ -129,8 +134,14 @@ func (m *Model) open() (ops []Op, all []*Rollout) {
 // some returns commands that fit the rollout, whether it takes them or not.
 func (r *Rollout) some() []Op {
 	ops := []Op{
-		{Do: "cancel"}, {Do: "cancel", Restore: true}, {Do: "pause"}, {Do: "resume"}, {Do: "resume", Accept: true},
-		{Do: "reject"}, {Do: "approve", Digest: digest(r.Release)}, {Do: "approve", Digest: digest(r.Release)[:20]},
+		{Do: "cancel"},
+		{Do: "cancel", Restore: true},
+		{Do: "pause"},
+		{Do: "resume"},
+		{Do: "resume", Accept: true},
+		{Do: "reject"},
+		{Do: "approve", Digest: digest(r.Release)},
+		{Do: "approve", Digest: digest(r.Release)[:20]},
 	}
 	for _, ph := range r.Phases {
 		for _, do := range []string{"advance", "advance", "retryJob", "ignoreJob", "terminateJobRun"} {
@@ -182,8 +193,17 @@ func (m *Model) request(t *rapid.T) Op {
 func (m *Model) outside(t *rapid.T) Op {
 	r := rapid.SampledFrom(m.Releases).Draw(t, "release")
 	ops := []Op{
-		{Do: "hold", On: r.Name}, {Do: "hold", On: r.Name}, {Do: "break", On: r.Name}, {Do: "break", On: r.Name}, {Do: "mend", On: r.Name},
-		{Do: "suspend"}, {Do: "unsuspend"}, {Do: "idle"}, {Do: "busy"}, {Do: "close", For: 7 * time.Hour}, {Do: "close", For: time.Minute},
+		{Do: "hold", On: r.Name},
+		{Do: "hold", On: r.Name},
+		{Do: "break", On: r.Name},
+		{Do: "break", On: r.Name},
+		{Do: "mend", On: r.Name},
+		{Do: "suspend"},
+		{Do: "unsuspend"},
+		{Do: "idle"},
+		{Do: "busy"},
+		{Do: "close", For: 7 * time.Hour},
+		{Do: "close", For: time.Minute},
 		{Do: "abandon", On: r.Name},
 	}
 	for _, each := range m.Releases {

@@ -1,71 +1,11 @@
 package model
 
 import (
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/serin-dev/serin/rollout"
 )
-
-// allows reports whether the state lets the rollout take the command.
-func (r *Rollout) allows(op Op) bool {
-	i := slices.IndexFunc(r.Phases, func(p Phase) bool { return p.ID == op.Phase })
-	if r.over() || (op.Digest != "" && op.Digest != digest(r.Release)) || (op.Phase != "" && i < 0) {
-		return false
-	}
-	approver := slices.Contains([]string{"ann", "bob", "cat"}, op.Actor)
-	switch op.Do {
-	case "approve":
-		return r.State == rollout.StatePendingApproval && op.Digest != "" && approver && !slices.Contains(r.Votes, op.Actor)
-	case "reject":
-		return r.State == rollout.StatePendingApproval && approver
-	case "advance":
-		return r.State == rollout.StateInProgress && !r.Paused && r.prepared && i > 0 && i == r.next() && r.Phases[i].State == rollout.PhasePending && r.advanced != op.Phase
-	case "pause":
-		return (r.State == rollout.StatePending || r.State == rollout.StateInProgress) && !r.Paused
-	case "resume":
-		return r.cancel == nil && (r.asked || r.Paused && !op.Accept)
-	case "retryJob", "ignoreJob":
-		return i >= 0 && !r.Paused && r.Phases[i].Job == rollout.JobFailed && (r.State == rollout.StateFailed || r.repairing)
-	case "terminateJobRun":
-		return i >= 0 && r.Phases[i].Job == rollout.JobInProgress && r.running
-	case "cancel":
-		return (r.cancel == nil || r.cancel.Restore && !op.Restore) && !(op.Restore && r.promoting)
-	}
-	return false
-}
-
-// obey does what the command asks for.
-func (r *Rollout) obey(op Op) {
-	i := slices.IndexFunc(r.Phases, func(p Phase) bool { return p.ID == op.Phase })
-	switch op.Do {
-	case "approve":
-		if r.Votes = append(r.Votes, op.Actor); len(r.Votes) >= r.Approvals {
-			r.join(r.rollbackOf != nil)
-		}
-	case "reject":
-		r.end(rollout.StateApprovalRejected)
-	case "advance":
-		r.advanced = op.Phase
-	case "pause":
-		if r.Paused = true; r.auto == "rule" && !r.wake.IsZero() && !r.repairing {
-			r.auto = "" // a person has taken over, for this phase
-		}
-	case "resume":
-		r.accepted, r.Paused, r.asked = r.asked && op.Accept, false, false
-	case "retryJob", "ignoreJob":
-		r.mends = false // a person is faster
-		r.revive(i, map[string]rollout.JobState{"retryJob": rollout.JobPending, "ignoreJob": rollout.JobIgnored}[op.Do])
-	case "terminateJobRun":
-		r.platform[r.Release] = revision{failed: r.retries + 1} // nobody waits for it
-		r.fail(i, true)
-	case "cancel":
-		r.cancel, r.State, r.repairing, r.asked = &op, rollout.StateCancelling, false, false
-	}
-	r.proceed()
-}
 
 // proceed goes on until the rollout has to wait.
 func (r *Rollout) proceed() {
@@ -91,69 +31,19 @@ func (r *Rollout) step() bool {
 		return r.wait(rollout.WaitPerson, time.Time{})
 	case !r.prepared:
 		return r.prepare()
+	}
+	return r.follow(i)
+}
+
+// follow begins the phase at index i if it may, or ends the rollout after the last one.
+func (r *Rollout) follow(i int) bool {
+	switch {
 	case i == len(r.Phases):
 		return r.end(rollout.StateSucceeded)
 	case i == 0, r.advanced == r.Phases[i].ID, r.from == r.Phases[i].ID:
 		return r.begin(i)
 	}
 	return r.advancesItself(r.Phases[i].ID)
-}
-
-// prepare finds out what is stable and gives it everything.
-func (r *Rollout) prepare() bool {
-	base, doubt := r.judge()
-	if doubt {
-		r.asked = true
-		return r.wait(rollout.WaitPerson, time.Time{})
-	}
-	first := r.Google && len(r.stable) == 0
-	r.base, r.prepared, r.accepted = base, true, false
-	if base != "" {
-		r.write(Split{base: 100})
-	}
-	for i := range r.Phases[:len(r.Phases)-1] {
-		if base == "" || base == r.Release || first || r.from == rollout.StablePhase {
-			r.Phases[i].State, r.Phases[i].Job = rollout.PhaseSkipped, rollout.JobSkipped
-		}
-	}
-	if base == r.Release || base == "" && !r.Google {
-		r.from = rollout.StablePhase // it begins by itself
-	}
-	return true
-}
-
-// judge returns the release that is stable, "" where nothing serves, or a doubt that a person settles.
-func (r *Rollout) judge() (base string, doubt bool) {
-	last, only := r.last, slices.Collect(maps.Keys(r.Split))
-	switch {
-	case r.accepted, last == nil, last.base == "" && !last.promoting:
-		return strings.Join(only, ""), len(only) > 1
-	case last.base == "" && last.mark == nil && len(only) == 0:
-		return "", false // there is no traffic to protect
-	case last.promoted:
-		base = last.Release
-	case last.promoting:
-		return "", true
-	default:
-		base = last.base
-	}
-	return base, r.drifted(last.mark, Split{base: 100})
-}
-
-// drifted reports whether somebody else has changed the split since it was mark: it is none of ours either.
-func (l *Lane) drifted(mark Split, ours ...Split) bool {
-	same := func(s Split) bool { return maps.Equal(s, l.Split) }
-	return mark != nil && !same(mark) && !slices.ContainsFunc(ours, same)
-}
-
-func (r *Rollout) write(s Split) { r.Split, r.mark = s, s }
-
-// after is the split that the phase at index i writes.
-func (r *Rollout) after(i int) Split {
-	if w := r.Phases[i].Weight; w < 100 && r.base != "" && r.base != r.Release {
-		return Split{r.Release: w, r.base: 100 - w}
-	}
-	return Split{r.Release: 100}
 }
 
 func (r *Rollout) begin(i int) bool {
@@ -206,25 +96,29 @@ func (r *Rollout) fail(i int, terminated bool) bool {
 	if !r.Hold && !r.drifted(r.mark, r.after(i), Split{r.base: 100}) {
 		r.restore()
 	}
+	return r.repairs(terminated) || r.failed()
+}
+
+// repairs reports whether an automation retries the failed job, with the lane in hand. It may end in a rollback,
+// which goes before whoever queues.
+func (r *Rollout) repairs(terminated bool) bool {
 	if !r.mends {
-		r.mends, r.measure, r.tries = r.Target == dev && !r.Idle && !terminated, 0, 0
+		r.mends, r.measure, r.tries = r.Target == dev && !r.Idle, 0, 0
 	}
-	for r.mends && !terminated && r.measure < len(r.Repair) {
+	for ; r.mends && !terminated && r.measure < len(r.Repair); r.measure, r.tries = r.measure+1, 0 {
 		phase := r.Repair[r.measure]
-		r.tries++
-		switch {
-		case phase.Attempts == 0:
-			if r.rollsBack = true; !r.Paused {
-				r.rollsBackItself() // it goes before whoever queues
-			}
-			return r.failed()
-		case r.tries <= phase.Attempts:
+		if r.tries++; r.tries <= phase.Attempts {
 			r.repairing, r.due = true, r.Now.Add(phase.Before(r.tries))
 			return true
 		}
-		r.measure, r.tries = r.measure+1, 0
+		if phase.Attempts == 0 {
+			if r.rollsBack = true; !r.Paused {
+				r.rollsBackItself()
+			}
+			return false
+		}
 	}
-	return r.failed()
+	return false
 }
 
 // failed gives the lane back. The rollout stays open for a retry until a newer one starts.
@@ -236,13 +130,6 @@ func (r *Rollout) failed() bool {
 	r.leave()
 	r.serve()
 	return true
-}
-
-func (r *Rollout) restore() {
-	if r.base != "" && !r.promoting {
-		r.write(Split{r.base: 100})
-		r.restored = true
-	}
 }
 
 // retriesItself repairs the failed job once its wait is over and the policy allows it.
@@ -337,7 +224,7 @@ func (r *Rollout) end(state rollout.State) bool {
 		r.stable = append(r.stable, r)
 	}
 	r.leave()
-	r.told(r)
+	r.ended(r)
 	return r.wait("", time.Time{})
 }
 

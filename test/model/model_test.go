@@ -1,14 +1,20 @@
 package model
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"log"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/serin-dev/serin/test/world"
+	"github.com/serin-dev/serin/worker"
 )
 
 // shards run side by side, each with sequences of its own.
@@ -17,6 +23,12 @@ const shards = 8
 // TestMain makes rapid write no files, and draw as many sequences as SERIN_MODEL_SEQUENCES says, 20,000 if it
 // says nothing.
 func TestMain(m *testing.M) {
+	if os.Getenv(world.WorkerVariable) == "1" { // a worker that a test kills
+		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
+			log.Fatalf("worker ended with %d", code)
+		}
+		return
+	}
 	flag.Parse()
 	total := 20_000
 	if n, err := strconv.Atoi(os.Getenv("SERIN_MODEL_SEQUENCES")); err == nil {
@@ -25,14 +37,15 @@ func TestMain(m *testing.M) {
 	if testing.Short() {
 		total = min(total, 1000)
 	}
-	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.checks": strconv.Itoa((total + shards - 1) / shards)} {
-		if set := flag.Lookup(name); set != nil && set.Value.String() == set.DefValue {
+	for name, value := range map[string]string{"rapid.nofailfile": "true", "test.parallel": "16", "rapid.checks": strconv.Itoa((total + shards - 1) / shards)} {
+		if set := flag.Lookup(name); set != nil {
 			if err := flag.Set(name, value); err != nil {
-				panic(err)
+				log.Fatal(err)
 			}
 		}
 	}
-	os.Exit(m.Run())
+	debug.SetGCPercent(400) // it makes little that stays
+	m.Run()                 // its result is the exit code
 }
 
 // TestSequences does what people, automations, platforms and crashes may do, in any order, to the code and to

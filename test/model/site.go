@@ -52,8 +52,8 @@ type Phase struct {
 
 // revision is what the platform makes of a release.
 type revision struct {
-	ready, starting bool
-	failed          int // the highest attempt that has failed; 0 is none
+	ready  bool
+	failed int // the highest attempt that has failed; 0 is none
 }
 
 func targets() []string { return []string{dev, prod} }

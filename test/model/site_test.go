@@ -62,7 +62,7 @@ func (s Site) stages(release string) []rollout.StagePlan {
 }
 
 // rules are those of the site's automations that a question is about.
-func (w *world) rules(q activities.AutomationsRequest) []rollout.Rule {
+func (w *sandbox) rules(q activities.AutomationsRequest) []rollout.Rule {
 	s, rule := w.site, rollout.Rule{Automation: pipelineName + "/auto", ID: q.Trigger}
 	switch {
 	case w.model.Idle:

@@ -16,7 +16,7 @@ import (
 // steps are the real steps, which crash when they are told to, and which leave the worker while
 // they wait for the platform: otherwise time could not be skipped.
 type steps struct {
-	w        *world
+	w        *sandbox
 	platform *fake.Platform
 	real     *activities.Steps
 
@@ -34,7 +34,7 @@ type parked struct {
 	do   func(context.Context) (activities.StepResult, error)
 }
 
-func newSteps(w *world) *steps {
+func newSteps(w *sandbox) *steps {
 	s := &steps{w: w, platform: fake.New(), parked: map[string]*parked{}, bad: map[string]bool{}}
 	s.real = activities.NewSteps(map[rollout.Runtime]activities.Platform{rollout.RuntimeCloudRun: impatient{s.platform, s}}, new(fake.Artifacts))
 	return s
@@ -70,11 +70,11 @@ func (s *steps) run(ctx context.Context, r activities.StepRequest,
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.parked[key(activity.GetInfo(ctx))] = &parked{ctx: ctx, work: r.Work, do: func(ctx context.Context) (activities.StepResult, error) {
-			res, err := attempt(ctx)
+			again, failed := attempt(ctx)
 			if waiting {
-				err = activity.ErrResultPending
+				failed = activity.ErrResultPending
 			}
-			return res, err
+			return again, failed
 		}}
 		return activities.StepResult{}, activity.ErrResultPending
 	}
@@ -110,7 +110,7 @@ func (s *steps) Resume(context.Context) error {
 			s.mu.Unlock()
 			continue
 		}
-		if err := s.w.CompleteActivity(activity.GetInfo(p.ctx).TaskToken, res, err); err != nil {
+		if err = s.w.CompleteActivity(activity.GetInfo(p.ctx).TaskToken, res, err); err != nil {
 			return fmt.Errorf("complete %s: %w", id, err)
 		}
 		// The environment lets only its root go on; any signal wakes the others.

@@ -44,8 +44,8 @@ func open(t *testing.T) *fleet {
 	p, err := f.World.Process(f.Ctx, westQueue)
 	f.must(err)
 	t.Cleanup(func() {
-		if err := p.Kill(); err != nil {
-			t.Error(err)
+		if killed := p.Kill(); killed != nil {
+			t.Error(killed)
 		}
 	})
 	f.Apply(f.yaml())

@@ -43,8 +43,8 @@ func start(t *testing.T, pipeline, target string) *drive.Driver {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
+		if closed := w.Close(); closed != nil {
+			t.Error(closed)
 		}
 	})
 	stop, err := w.Worker(rollout.DefaultTaskQueue)

@@ -17,9 +17,9 @@ import (
 
 const (
 	// limit bounds the recording: a path that gets stuck is an error.
-	limit = 3 * time.Minute
+	limit = 8 * time.Minute
 	// atOnce is how many paths are recorded at the same time.
-	atOnce = 4
+	atOnce = 8
 )
 
 func main() {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	api "google.golang.org/api/run/v2"
 
 	"github.com/serin-dev/serin/activities/cloudrun/cloudruntest"
@@ -24,7 +25,8 @@ type path struct {
 	name  string
 	extra string // of canaryDeployment
 	edit  func(*world.Configuration)
-	first string // the release that serves before; "" is none
+	yaml  func(*player) []byte // the whole configuration; nil is config's
+	first string               // the release that serves before; "" is none
 	play  func(*player) error
 }
 
@@ -47,7 +49,11 @@ func (s *site) play(ctx context.Context, p path) error {
 		p.edit(&c)
 	}
 	pl := &player{site: s, ctx: ctx, name: p.name, config: c}
-	if err := pl.suspend(false); err != nil {
+	yaml := c.YAML()
+	if p.yaml != nil {
+		yaml = p.yaml(pl)
+	}
+	if err := pl.apply(yaml); err != nil {
 		return err
 	}
 	if p.first != "" {
@@ -74,7 +80,11 @@ func steps(all ...func() error) error {
 // suspend applies the pipeline, suspended or not.
 func (p *player) suspend(suspended bool) error {
 	p.config.Suspended = suspended
-	_, err := p.Client.Apply(p.ctx, p.config.YAML(), "ann")
+	return p.apply(p.config.YAML())
+}
+
+func (p *player) apply(yaml []byte) error {
+	_, err := p.Client.Apply(p.ctx, yaml, "ann")
 	return err
 }
 
@@ -92,8 +102,13 @@ func (p *player) release(release string) error {
 
 // command sends a command; v2 is what every path is about.
 func (p *player) command(command string, c rollout.Command) error {
-	c.Actor = "ann"
-	_, err := p.Client.Command(p.ctx, p.name, p.rollout("v2"), command, c)
+	return p.commandTo(p.rollout("v2"), command, c)
+}
+
+// commandTo sends a command to any rollout, as ann where it names nobody.
+func (p *player) commandTo(name, command string, c rollout.Command) error {
+	c.Actor = cmp.Or(c.Actor, "ann")
+	_, err := p.Client.Command(p.ctx, p.name, name, command, c)
 	return err
 }
 
@@ -107,15 +122,20 @@ func (p *player) refused(command string, c rollout.Command) error {
 
 // signal sends a command as a signal, which has no answer.
 func (p *player) signal(command string, c rollout.Command) error {
-	c.Actor = "ann"
+	c.Actor = cmp.Or(c.Actor, "ann")
 	return p.Temporal.SignalWorkflow(p.ctx, rollout.RolloutID(p.name, p.rollout("v2")), "", command, c)
 }
 
-// until watches the rollout of a release until it is as wanted.
+// until watches the first rollout of a release until it is as wanted.
 func (p *player) until(release string, wanted func(client.Rollout) bool) error {
+	return p.watch(p.rollout(release), wanted)
+}
+
+// watch is until for any rollout.
+func (p *player) watch(name string, wanted func(client.Rollout) bool) error {
 	var last client.Rollout
 	reached := errors.New("reached")
-	err := p.Client.Watch(p.ctx, p.name, p.rollout(release), func(r client.Rollout) error {
+	err := p.Client.Watch(p.ctx, p.name, name, func(r client.Rollout) error {
 		if last = r; wanted(r) {
 			return reached
 		}
@@ -124,7 +144,7 @@ func (p *player) until(release string, wanted func(client.Rollout) bool) error {
 	if errors.Is(err, reached) {
 		return nil
 	}
-	return fmt.Errorf("%s is %s (%+v) %s: %w", p.rollout(release), last.State, last.Waiting, last.Failure, err)
+	return fmt.Errorf("%s is %s (%+v) %s: %w", name, last.State, last.Waiting, last.Failure, err)
 }
 
 // advance lets the phases of v2 begin one after another, each when it is waited for.
@@ -150,13 +170,50 @@ func (p *player) closed(id string) error {
 // rollout-<path>.
 func (p *player) ended(state rollout.State) func() error {
 	return func() error {
-		id := rollout.RolloutID(p.name, p.rollout("v2"))
-		return steps(
-			func() error { return p.until("v2", in(state)) },
-			func() error { return p.closed(id) },
-			func() error { return p.files.keep(p.ctx, "rollout-"+p.name, id) },
-		)
+		return p.over(p.rollout("v2"), state, "rollout-"+p.name)
 	}
+}
+
+// over waits until any rollout is closed in the given state, and keeps its history under a name.
+func (p *player) over(name string, state rollout.State, file string) error {
+	id := rollout.RolloutID(p.name, name)
+	return steps(
+		func() error { return p.closed(id) },
+		func() error { return p.watch(name, in(state)) },
+		func() error { return p.files.keep(p.ctx, file, id) },
+	)
+}
+
+// keepLane keeps the history of the lane of a target once it has no holder.
+func (p *player) keepLane(target, file string) error {
+	id := rollout.LaneID(p.name, target)
+	return steps(
+		func() error {
+			return p.follow(id, func() (bool, error) {
+				lane, err := p.Client.Lane(p.ctx, p.name, target)
+				return err == nil && lane.Holder == "" && len(lane.Queue) == 0, err
+			})
+		},
+		func() error { return p.files.keep(p.ctx, file, id) },
+	)
+}
+
+// follow waits until ready says so, which it is asked whenever the workflow has taken a step.
+func (p *player) follow(id string, ready func() (bool, error)) error {
+	events := p.Temporal.GetWorkflowHistory(p.ctx, id, "", true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err != nil {
+			return fmt.Errorf("follow %s: %w", id, err)
+		}
+		if e.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+			continue
+		}
+		if done, err := ready(); done || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("follow %s: it has ended otherwise", id)
 }
 
 // deny refuses the next write to the path's service.

@@ -9,9 +9,11 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// paths are all of them. Each begins with the pipeline canary-25, canary-50, stable.
+// paths are all of them, those that take a minute first. Each begins with the pipeline canary-25,
+// canary-50, stable.
 func paths() []path {
-	return slices.Concat(successes(), failures(), stops(), people(), queues())
+	return slices.Concat(slow(), successes(), failures(), stops(), people(), queues(), approvals(), automations(), repairs(),
+		rollbacks(), redeploys(), promotions(), mended(), stopped())
 }
 
 // on is a command about a job of a phase.

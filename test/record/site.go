@@ -10,6 +10,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/serin-dev/serin/client"
+	"github.com/serin-dev/serin/pipeline"
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/world"
 )
@@ -56,10 +57,12 @@ func (s *site) close() error {
 	return s.Close()
 }
 
-// configuration records the namespace's only Config: two files taken over, and one refused.
+// configuration records the namespace's only Config: two files taken over, and one refused; then
+// what people suspend and abandon.
 func (s *site) configuration(ctx context.Context) error {
+	const name = "configured"
 	for _, percentages := range [][]int{{25, 50}, {10, 50}} {
-		yaml := world.Pipeline("configured", s.Run.URL(), percentages, "")
+		yaml := world.Pipeline(name, s.Run.URL(), percentages, "")
 		if _, err := s.Client.Apply(ctx, []byte(yaml), "ann"); err != nil {
 			return err
 		}
@@ -68,5 +71,24 @@ func (s *site) configuration(ctx context.Context) error {
 	if rollout.KindOf(err) != rollout.Invalid {
 		return fmt.Errorf("a wrong file was not refused as Invalid: %w", err)
 	}
-	return s.files.keep(ctx, "config-applies", rollout.ConfigID)
+	if err := s.files.keep(ctx, "config-applies", rollout.ConfigID); err != nil {
+		return err
+	}
+	for _, suspended := range []bool{true, true, false} {
+		if _, err := s.Client.Suspend(ctx, rollout.Suspend{
+			Kind: pipeline.KindDeliveryPipeline, Name: name, Suspended: suspended, Actor: "ann",
+		}); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Release(ctx, name, "v1", name, name+"/v1"); err != nil {
+		return err
+	}
+	if err := s.Client.Abandon(ctx, rollout.Abandon{Pipeline: name, Release: "v1", Actor: "ann", Reason: "bad"}); err != nil {
+		return err
+	}
+	if err := s.Client.Abandon(ctx, rollout.Abandon{Pipeline: name, Release: "v9"}); rollout.KindOf(err) != rollout.NotFound {
+		return fmt.Errorf("a release that does not exist was abandoned: %w", err)
+	}
+	return s.files.keep(ctx, "config-people", rollout.ConfigID)
 }

@@ -2,17 +2,18 @@ package model
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-
-	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
@@ -26,8 +27,8 @@ const (
 	signalEnd    = "end"
 )
 
-// world is the real workflows and activities over the fake platform, in skipped time.
-type world struct {
+// sandbox is the real workflows and activities over the fake platform, in skipped time.
+type sandbox struct {
 	*testsuite.TestWorkflowEnvironment
 	*steps
 	site  Site
@@ -45,11 +46,11 @@ type child struct {
 	Input    any
 }
 
-func newWorld(t *testing.T, m *Model) *world {
+func newSandbox(t *testing.T, m *Model) *sandbox {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(silent{})
-	w := &world{
+	w := &sandbox{
 		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), site: m.Site, model: m,
 		open: map[string]bool{}, abandoned: map[string]bool{}, broken: map[string]int{},
 	}
@@ -57,7 +58,8 @@ func newWorld(t *testing.T, m *Model) *world {
 	w.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "root", TaskQueue: rollout.DefaultTaskQueue})
 	w.SetStartTime(m.Now)
 	w.SetDetachedChildWait(false)
-	w.SetTestTimeout(20 * time.Second)
+	w.SetTestTimeout(time.Minute)
+	w.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
 	workflows.Register(w)
 	w.RegisterWorkflowWithOptions(w.root, workflow.RegisterOptions{Name: "root"})
 	w.RegisterActivity(w.steps)
@@ -76,7 +78,7 @@ func newWorld(t *testing.T, m *Model) *world {
 }
 
 // root starts the entities and whatever it is told to, and ends everything at the end.
-func (w *world) root(ctx workflow.Context) error {
+func (w *sandbox) root(ctx workflow.Context) error {
 	w.start(ctx, child{rollout.ConfigID, rollout.WorkflowConfig, rollout.Index{}})
 	for _, l := range w.model.Lanes {
 		w.start(ctx, child{rollout.LaneID(pipelineName, l.Target), rollout.WorkflowLane, rollout.LaneStatus{Pipeline: pipelineName, Target: l.Target}})
@@ -107,7 +109,7 @@ func (w *world) root(ctx workflow.Context) error {
 	return nil
 }
 
-func (w *world) start(ctx workflow.Context, c child) {
+func (w *sandbox) start(ctx workflow.Context, c child) {
 	cctx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: c.ID, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_TERMINATE,
 	})
@@ -115,7 +117,7 @@ func (w *world) start(ctx workflow.Context, c child) {
 }
 
 // registerStubs registers what reads the configuration: the model is the configuration.
-func (w *world) registerStubs() {
+func (w *sandbox) registerStubs() {
 	for name, do := range map[string]any{
 		activities.PlanRelease: func(_ context.Context, r rollout.CreateRequest) (activities.PlanResult, error) {
 			return activities.PlanResult{
@@ -132,7 +134,7 @@ func (w *world) registerStubs() {
 			return activities.LoadPlanResult{}, activities.Application(&rollout.Error{Op: "load plan", On: r.Document, Kind: rollout.NotFound})
 		},
 		activities.Permit: func(_ context.Context, r activities.PermitRequest) (activities.PermitResult, error) {
-			return w.permit(r), w.crash(activities.Permit)
+			return w.permit(r), errors.Join(w.crash(activities.Permit), w.crash(activities.Permit+" "+r.Command+" "+r.Release))
 		},
 		activities.Automations: func(_ context.Context, r activities.AutomationsRequest) (activities.AutomationsResult, error) {
 			return activities.AutomationsResult{Rules: w.rules(r)}, w.crash(activities.Automations)
@@ -158,7 +160,7 @@ func (w *world) registerStubs() {
 }
 
 // holder looks at a rollout, as nobody but the environment's own loop may.
-func (w *world) holder(r activities.HolderRequest) activities.HolderResult {
+func (w *sandbox) holder(r activities.HolderRequest) activities.HolderResult {
 	id := rollout.RolloutID(r.Pipeline, r.Rollout)
 	var s rollout.Status
 	if w.open[id] || w.state(id, &s) != nil {
@@ -168,7 +170,7 @@ func (w *world) holder(r activities.HolderRequest) activities.HolderResult {
 	return activities.HolderResult{Status: &s}
 }
 
-func (w *world) state(id string, into any) error {
+func (w *sandbox) state(id string, into any) error {
 	value, err := w.QueryWorkflowByID(id, rollout.QueryState)
 	if err != nil {
 		return err
@@ -177,7 +179,7 @@ func (w *world) state(id string, into any) error {
 }
 
 // permit answers as the configuration that the model describes.
-func (w *world) permit(r activities.PermitRequest) activities.PermitResult {
+func (w *sandbox) permit(r activities.PermitRequest) activities.PermitResult {
 	refused, until := w.model.forbids(w.Now(), r.Command, r.Automation, len(r.Override) > 0)
 	if w.abandoned[r.Release] && (r.Command == "promote" || r.Command == "rollback" || r.Command == "redeploy") {
 		refused, until = "the release was abandoned", time.Time{}
@@ -186,7 +188,7 @@ func (w *world) permit(r activities.PermitRequest) activities.PermitResult {
 }
 
 // crash is what an activity ends with that has done its work and dies before it says so.
-func (w *world) crash(name string) error {
+func (w *sandbox) crash(name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.broken[name] == 0 {
@@ -197,7 +199,7 @@ func (w *world) crash(name string) error {
 }
 
 // ask sends an Update and calls back with its answer.
-func (w *world) ask(id, update string, answer func(error), arg any) {
+func (w *sandbox) ask(id, update string, answer func(error), arg any) {
 	w.asked++
 	if err := w.UpdateWorkflowByID(id, update, name("update", w.asked), &reply{answer: answer}, arg); err != nil {
 		answer(err)
