@@ -63,6 +63,10 @@ func (s *Status) childChanged(e Event) {
 		s.Waiting = nil // if it still waits, it is said again
 	}
 	s.PromotionBegun = s.PromotionBegun || (e.Child.Phase == StablePhase && e.Child.PhaseState != PhasePending)
+	s.followChild(e)
+}
+
+func (s *Status) followChild(e Event) {
 	_, at := s.Phase(e.Child.Phase)
 	for i := 0; i <= at; i++ {
 		ph := &s.Phases[i]

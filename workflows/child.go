@@ -52,14 +52,27 @@ func (r *run) directed(ctx workflow.Context, d rollout.Direction) {
 		if checkCancel(r, ctx, *d.Cancel) == nil {
 			doCancel(r, ctx, *d.Cancel)
 		}
-	case d.Pause != nil && !r.status.Paused:
-		doPause(r, ctx, *d.Pause)
-	case d.Resume != nil && r.status.Paused:
-		doResume(r, ctx, rollout.Command{Actor: d.Resume.Actor, Reason: d.Resume.Reason})
+	case d.Pause != nil, d.Resume != nil:
+		r.held(ctx, d)
 	case d.Fail != "" && r.status.State != rollout.StateFailed:
 		r.giveUp = d.Fail
 		if r.stop != nil && !r.restoring {
 			r.stop()
+		}
+	}
+}
+
+// held begins or ends a pause with the controller's. A person whom the child asks for something
+// else is still asked.
+func (r *run) held(ctx workflow.Context, d rollout.Direction) {
+	switch {
+	case d.Pause != nil && !r.status.Paused:
+		doPause(r, ctx, *d.Pause)
+	case d.Resume != nil && r.status.Paused:
+		asked := r.status.Waiting
+		r.record(ctx, rollout.Event{Kind: rollout.EventResumed, Actor: d.Resume.Actor, Reason: d.Resume.Reason})
+		if r.asking && asked != nil {
+			r.record(ctx, rollout.Event{Kind: rollout.EventWaiting, Waiting: asked})
 		}
 	}
 }

@@ -115,13 +115,16 @@ func (c *controller) begin(ctx workflow.Context, id string) {
 	}
 	limit := c.in.Plan.Parallel.MaxConcurrent
 	for _, k := range c.children {
-		job := c.status.ChildJob(id, k.Target)
-		if c.gaveUp || k.gone || c.status.Paused || job.State != rollout.JobPending || (limit > 0 && running >= limit) || !c.open(id, k.Wave) {
-			continue
+		if (limit == 0 || running < limit) && c.ready(k, id) {
+			c.beginChild(ctx, k, id)
+			running++
 		}
-		c.beginChild(ctx, k, id)
-		running++
 	}
+}
+
+// ready reports whether the child may begin the phase.
+func (c *controller) ready(k *child, id string) bool {
+	return !c.gaveUp && !k.gone && !c.status.Paused && c.status.ChildJob(id, k.Target).State == rollout.JobPending && c.open(id, k.Wave)
 }
 
 // open reports whether the wave may begin the phase: every job of the waves before it is done,

@@ -124,10 +124,7 @@ func (r killing) RegisterWorkflowWithOptions(w any, o workflow.RegisterOptions) 
 				workflow.GetSignalChannel(ctx, "kill").Receive(ctx, nil)
 				killed = true
 			})
-			if err := workflow.Await(free, func() bool { return done || killed }); err != nil {
-				return out, err
-			}
-			if !done {
+			if workflow.Await(free, func() bool { return done || killed }) != nil || !done {
 				return rollout.Record{}, errors.New("terminated")
 			}
 			return out, err

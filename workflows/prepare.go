@@ -90,24 +90,23 @@ func (r *run) judge(seen rollout.Observed, accepted bool) (stable, doubt string)
 // is half replaced, and the canary may be the only healthy copy. What serves must be what that
 // rollout has left.
 func (r *run) takesBack(seen rollout.Observed) bool {
-	last := r.grant.Predecessor
-	if r.in.RollbackOf == "" || r.in.StartingPhase != rollout.StablePhase || last == nil || !last.PromotionBegun || last.Promoted {
+	last, serving := r.grant.Predecessor, seen.Split.Serving()
+	if !r.rollsBackPromotion() || len(serving) == 0 {
 		return false
-	}
-	if back := r.in.RollbackOf; last.Rollout != back && (!r.isChild() || last.Rollout != rollout.ChildName(back, last.Release, r.in.Target)) {
-		return false
-	}
-	serving := seen.Split.Serving()
-	if len(serving) > 0 && seen.Split.SameTraffic(last.Mark.Split) {
-		return true
 	}
 	left := []string{rollout.WithoutAttempt(last.Stable), rollout.WithoutAttempt(last.Revision)}
-	for _, s := range serving {
-		if !slices.Contains(left, rollout.WithoutAttempt(s.Revision)) {
-			return false
-		}
+	return seen.Split.SameTraffic(last.Mark.Split) || !slices.ContainsFunc(serving, func(s rollout.Share) bool {
+		return !slices.Contains(left, rollout.WithoutAttempt(s.Revision))
+	})
+}
+
+// rollsBackPromotion reports whether what this rolls back had begun its promotion and not ended it.
+func (r *run) rollsBackPromotion() bool {
+	last, back := r.grant.Predecessor, r.in.RollbackOf
+	if back == "" || r.in.StartingPhase != rollout.StablePhase || last == nil || !last.PromotionBegun || last.Promoted {
+		return false
 	}
-	return len(serving) > 0
+	return last.Rollout == back || (r.isChild() && last.Rollout == rollout.ChildName(back, last.Release, r.in.Target))
 }
 
 // takeBack leaves the split as it is until the release that is gone back to is ready.
