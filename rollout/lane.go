@@ -108,8 +108,8 @@ type Follow struct {
 type Record struct {
 	Rollout  string `json:"rollout"`
 	Release  string `json:"release"`
-	Digest   string `json:"digest"`
-	Document string `json:"document"` // the release's document, never collected
+	Digest   string `json:"digest,omitempty"`   // "" in the record of a child
+	Document string `json:"document,omitempty"` // the release's document, never collected; "" in the record of a child
 	State    State  `json:"state"`
 
 	Revision       string `json:"revision,omitempty"`       // what the platform calls the release
@@ -122,12 +122,12 @@ type Record struct {
 	Failure        string `json:"failure,omitempty"`
 
 	Actor   string    `json:"actor,omitempty"`
-	Created time.Time `json:"created"`
+	Created time.Time `json:"created,omitzero"`
 	Ended   time.Time `json:"ended,omitzero"`
 
-	Enqueued int  `json:"enqueued"`         // sequence number of the release's message
-	Heard    int  `json:"heard,omitempty"`  // highest sequence number heard from the rollout
-	Closed   bool `json:"closed,omitempty"` // FAILED and told that a newer one has started
+	Enqueued int  `json:"enqueued,omitempty"` // sequence number of the release's message
+	Heard    int  `json:"heard,omitempty"`    // highest sequence number heard from the rollout
+	Closed   bool `json:"closed,omitempty"`   // FAILED and told that a newer one has started
 
 	Request       string    `json:"request,omitempty"`    // of the Create that asked for it
 	Automation    string    `json:"automation,omitempty"` // the rule that made it

@@ -22,12 +22,19 @@ type Options struct {
 	Shared bool
 	// Listen is where health and metrics are served, SERIN_LISTEN, such as ":9464"; "" serves neither.
 	Listen string
+	// WorkflowCache is how many workflows are kept in memory between two of their steps,
+	// SERIN_WORKFLOW_CACHE; another one is replayed from its history. 0 is DefaultWorkflowCache.
+	WorkflowCache int
 	// KubernetesQPS bounds the requests per second to one Kubernetes API server in the long
 	// run, SERIN_KUBERNETES_QPS; 0 is the provider's default.
 	KubernetesQPS int
 	// KubernetesBurst bounds those at once, SERIN_KUBERNETES_BURST; 0 is the provider's default.
 	KubernetesBurst int
 }
+
+// DefaultWorkflowCache keeps a worker small while thousands of rollouts wait for people: what
+// waits needs no memory, and is short to replay.
+const DefaultWorkflowCache = 400
 
 // FromEnvironment reads Options through getenv, such as os.Getenv. Invalid is the kind of
 // its error.
@@ -39,6 +46,9 @@ func FromEnvironment(getenv func(string) string) (Options, error) {
 		Listen:    getenv("SERIN_LISTEN"),
 	}
 	var err error
+	if o.WorkflowCache, err = positive(getenv, "SERIN_WORKFLOW_CACHE"); err != nil {
+		return o, err
+	}
 	if o.KubernetesQPS, err = positive(getenv, "SERIN_KUBERNETES_QPS"); err != nil {
 		return o, err
 	}

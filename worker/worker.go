@@ -54,6 +54,7 @@ func Run(ctx context.Context, o Options, logger *slog.Logger) error {
 	}
 	defer stop()
 
+	sdkworker.SetStickyWorkflowCacheSize(cmp.Or(o.WorkflowCache, DefaultWorkflowCache)) // of the whole process
 	fatal := make(chan error, 1)
 	w := New(temporal, store, o, func(err error) { fatal <- err })
 	if err := w.Start(); err != nil {

@@ -30,9 +30,9 @@ func TestFromEnvironment(t *testing.T) {
 			"everything is set",
 			map[string]string{
 				"SERIN_TASK_QUEUE": "eu", "SERIN_ARTIFACTS": "gs://bucket", "SERIN_ARTIFACTS_SHARED": "1", "SERIN_LISTEN": ":9464",
-				"SERIN_KUBERNETES_QPS": "50", "SERIN_KUBERNETES_BURST": "100",
+				"SERIN_KUBERNETES_QPS": "50", "SERIN_KUBERNETES_BURST": "100", "SERIN_WORKFLOW_CACHE": "1000",
 			},
-			Options{TaskQueue: "eu", Artifacts: "gs://bucket", Shared: true, Listen: ":9464", KubernetesQPS: 50, KubernetesBurst: 100},
+			Options{TaskQueue: "eu", Artifacts: "gs://bucket", Shared: true, Listen: ":9464", KubernetesQPS: 50, KubernetesBurst: 100, WorkflowCache: 1000},
 			false,
 		},
 		{"a folder", map[string]string{"SERIN_ARTIFACTS": "file:///srv/artifacts"}, Options{TaskQueue: "serin", Artifacts: "file:///srv/artifacts"}, true},

@@ -50,18 +50,8 @@ func (r *run) listen(ctx, life workflow.Context) error {
 		}); err != nil {
 			return err
 		}
-		alias := workflow.GetSignalChannelWithOptions(life, c.name, workflow.SignalChannelOptions{Description: c.help})
-		workflow.GoNamed(life, "signal "+c.name, func(ctx workflow.Context) {
-			for {
-				var p rollout.Command
-				alias.Receive(ctx, &p)
-				if _, err := r.execute(ctx, c, p); err != nil {
-					_, text := activities.Cause(err)
-					r.record(ctx, rollout.Event{Kind: rollout.EventRefused, Actor: p.Actor, Note: text})
-				}
-			}
-		})
 	}
+	r.hearSignals(life)
 	workflow.GoNamed(life, "temporal cancel", func(life workflow.Context) {
 		ctx.Done().Receive(life, nil)
 		p := rollout.Command{Actor: "temporal"}
@@ -74,6 +64,28 @@ func (r *run) listen(ctx, life workflow.Context) error {
 		return err
 	}
 	return workflow.SetQueryHandler(life, rollout.QueryState, func() (rollout.Status, error) { return r.status, nil })
+}
+
+// hearSignals carries out the commands that come as Signals, one after another. One coroutine
+// hears them all: thousands of rollouts wait.
+func (r *run) hearSignals(ctx workflow.Context) {
+	workflow.GoNamed(ctx, "signals", func(ctx workflow.Context) {
+		s := workflow.NewNamedSelector(ctx, "signals")
+		for _, c := range commandTable() {
+			alias := workflow.GetSignalChannelWithOptions(ctx, c.name, workflow.SignalChannelOptions{Description: c.help})
+			s.AddReceive(alias, func(ch workflow.ReceiveChannel, _ bool) {
+				var p rollout.Command
+				ch.Receive(ctx, &p)
+				if _, err := r.execute(ctx, c, p); err != nil {
+					_, text := activities.Cause(err)
+					r.record(ctx, rollout.Event{Kind: rollout.EventRefused, Actor: p.Actor, Note: text})
+				}
+			})
+		}
+		for {
+			s.Select(ctx)
+		}
+	})
 }
 
 func (r *run) hearLane(ctx workflow.Context) {

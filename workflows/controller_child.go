@@ -243,13 +243,22 @@ func (c *controller) deliver(ctx workflow.Context, k *child, f workflow.ChildWor
 	}
 }
 
+// brief is what the next rollout to a child target needs of the one before: a hundred of them are
+// one message.
+func brief(r rollout.Record) rollout.Record {
+	return rollout.Record{
+		Rollout: r.Rollout, Release: r.Release, State: r.State, Revision: r.Revision, Stable: r.Stable, StableManifest: r.StableManifest,
+		Mark: r.Mark, PromotionBegun: r.PromotionBegun, Promoted: r.Promoted, Unsettled: r.Unsettled, Failure: r.Failure,
+	}
+}
+
 // summarize makes out what the children have left behind. Of a child that has not begun it says
 // what was known before.
 func (c *controller) summarize(out *rollout.Record) {
 	out.Children, out.Promoted = map[string]rollout.Record{}, true
 	for _, k := range c.children {
 		if g := c.grantOf(k, 0); g.Predecessor != nil {
-			out.Children[k.Target] = *g.Predecessor
+			out.Children[k.Target] = brief(*g.Predecessor)
 		}
 		if k.record == nil {
 			out.Promoted = false
