@@ -39,6 +39,9 @@ func drawOps(t *rapid.T, site Site) []Op {
 		if i > 0 {
 			after = m.pass(quiet + rapid.SampledFrom(m.jumps()).Draw(t, "after"))
 		}
+		if m.tied {
+			break
+		}
 		op := m.draw(t)
 		op.After = after
 		if !commands()[op.Do] {

@@ -15,7 +15,6 @@ func (r *Rollout) proceed() {
 
 // step takes the one step that the state calls for, and reports whether another may follow.
 func (r *Rollout) step() bool {
-	i := r.next()
 	switch {
 	case r.cancel != nil:
 		return r.stop()
@@ -25,7 +24,18 @@ func (r *Rollout) step() bool {
 		return false
 	case r.repairing && !r.Paused:
 		return r.retriesItself()
-	case i < len(r.Phases) && r.Phases[i].State == rollout.PhaseInProgress:
+	case r.repairing:
+		return r.wait(rollout.WaitPerson, time.Time{})
+	}
+	return r.goOn(r.next())
+}
+
+// goOn goes on with the phase at index i, or with what comes after the last one. A pause holds up what has not begun.
+func (r *Rollout) goOn(i int) bool {
+	switch {
+	case i == len(r.Phases):
+		return r.end(rollout.StateSucceeded)
+	case r.Phases[i].State == rollout.PhaseInProgress:
 		return r.deploy(i)
 	case r.Paused:
 		return r.wait(rollout.WaitPerson, time.Time{})
@@ -35,15 +45,12 @@ func (r *Rollout) step() bool {
 	return r.follow(i)
 }
 
-// follow begins the phase at index i if it may, or ends the rollout after the last one.
+// follow begins the phase at index i, if it may.
 func (r *Rollout) follow(i int) bool {
-	switch {
-	case i == len(r.Phases):
-		return r.end(rollout.StateSucceeded)
-	case i == 0, r.advanced == r.Phases[i].ID, r.from == r.Phases[i].ID:
-		return r.begin(i)
+	if id := r.Phases[i].ID; i > 0 && r.advanced != id && r.from != id {
+		return r.advancesItself(id)
 	}
-	return r.advancesItself(r.Phases[i].ID)
+	return r.begin(i)
 }
 
 func (r *Rollout) begin(i int) bool {
@@ -67,14 +74,15 @@ func (r *Rollout) deploy(i int) bool {
 	}
 	rev := r.platform[r.Release]
 	switch attempt := r.retries + 1; {
-	case rev.ready:
+	case rev.ready, rev.starting && !r.Held[r.Release]:
 	case rev.failed >= attempt: // what failed has that name for ever
 		return r.fail(i, false)
 	case r.Failing[r.Release]:
 		r.platform[r.Release] = revision{failed: attempt}
 		return r.fail(i, false)
 	case r.Held[r.Release]:
-		r.running = true
+		r.running, rev.starting = true, true
+		r.platform[r.Release] = rev
 		return r.wait("", time.Time{})
 	}
 	r.platform[r.Release] = revision{ready: true}
@@ -139,7 +147,7 @@ func (r *Rollout) retriesItself() bool {
 	}
 	switch refused, until := r.forbids(r.Now, "retryJob", "rule", false); {
 	case !until.IsZero():
-		return r.wait(rollout.WaitWindow, until)
+		return r.wait(rollout.WaitWindow, r.opens(until))
 	case refused != "":
 		return r.failed()
 	}
@@ -151,7 +159,7 @@ func (r *Rollout) retriesItself() bool {
 func (r *Rollout) rollsBackItself() bool {
 	refused, until := r.forbids(r.Now, "rollback", "rule", false)
 	if !until.IsZero() {
-		return r.wait(rollout.WaitWindow, until)
+		return r.wait(rollout.WaitWindow, r.opens(until))
 	}
 	if r.rollsBack = false; refused == "" {
 		r.back(r, r.goal(r))
@@ -178,7 +186,7 @@ func (r *Rollout) advancesItself(phase string) bool {
 	}
 	switch refused, until := r.forbids(r.Now, "advance", r.auto, false); {
 	case !until.IsZero():
-		return r.wait(rollout.WaitWindow, until)
+		return r.wait(rollout.WaitWindow, r.opens(until))
 	case refused != "":
 		r.auto = ""
 	default:

@@ -12,10 +12,6 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// quiet is how long everything takes that a command sets off: retries after a crash included. No
-// command is given and no timer ends this close to another.
-const quiet = 20 * time.Second
-
 // run is one sequence against the model: each op is done to both, and both are compared before the
 // next one.
 type run struct {

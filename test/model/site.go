@@ -52,9 +52,13 @@ type Phase struct {
 
 // revision is what the platform makes of a release.
 type revision struct {
-	ready  bool
-	failed int // the highest attempt that has failed; 0 is none
+	ready, starting bool
+	failed          int // the highest attempt that has failed; 0 is none
 }
+
+// quiet is how long everything takes that a command sets off, retries after a crash included. No
+// command is given, and no timer ends, this close to another.
+const quiet = 20 * time.Second
 
 func targets() []string { return []string{dev, prod} }
 
@@ -86,6 +90,7 @@ type Model struct {
 	Suspended, Idle bool            // the pipeline; its automations
 	Closed          time.Time       // until then the deploy policy forbids everything
 	fired           time.Time       // when something happened by itself last
+	tied            bool            // two things did so at once, and either may have been first
 	Held, Failing   map[string]bool // by release: what is deployed does not get ready, or fails
 }
 

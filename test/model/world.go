@@ -77,6 +77,7 @@ func (m *Model) Advance(to time.Time) {
 		if do == nil || at.After(to) {
 			break
 		}
+		m.tied = m.tied || at.Sub(m.fired) < quiet
 		m.Now, m.fired = at, at
 		do()
 		m.serve()
@@ -107,6 +108,14 @@ func (m *Model) timer() (at time.Time, do func()) {
 	return at, do
 }
 
+// opens is when whoever waits for a window asks again: it may open early, which is noticed within the hour.
+func (m *Model) opens(until time.Time) time.Time {
+	if hour := m.Now.Add(time.Hour); hour.Before(until) {
+		return hour
+	}
+	return until
+}
+
 // ended tells a release how a rollout of it has ended: an automation may promote it.
 func (l *Lane) ended(r *Rollout) {
 	release := l.release(r.Release)
@@ -123,7 +132,9 @@ func (l *Lane) ended(r *Rollout) {
 func (m *Model) promotesItself(r *Release) {
 	refused, until := m.forbids(m.Now, "promote", "rule", false)
 	from, to := m.lane(dev), m.lane(prod)
-	r.Due = until
+	if r.Due = until; !until.IsZero() {
+		r.Due = m.opens(until)
+	}
 	current := len(from.stable) > 0 && from.stable[len(from.stable)-1].Release == r.Name
 	if refused == "" && current && !r.Abandoned && to.Rejected[r.Name] == nil && !to.open(r.Name) {
 		to.add(r.Name, "", nil)
