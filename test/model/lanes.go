@@ -26,11 +26,13 @@ func (l *Lane) add(release, from string, of *Rollout) *Rollout {
 		Phases: phasesOf(l.Target), created: l.Now, from: from, rollbackOf: of,
 	}
 	l.Rollouts = append(l.Rollouts, r)
-	if l.Target != prod || l.Approvals == 0 {
+	if !l.needsApproval() {
 		r.join(of != nil)
 	}
 	return r
 }
+
+func (l *Lane) needsApproval() bool { return l.Target == prod && l.Approvals > 0 }
 
 // join queues the rollout.
 func (r *Rollout) join(head bool) {
@@ -119,7 +121,7 @@ func (l *Lane) redeploy(Op) bool {
 
 func (l *Lane) rollback(op Op) bool {
 	bad, goal := l.newest(func(r *Rollout) int { return r.started }), op.Release
-	if bad == nil || l.Holder != nil && !op.Stop {
+	if bad == nil || l.Holder != nil && (!op.Stop || l.needsApproval()) { // what waits for approval stops nobody
 		return false
 	}
 	if goal == "" {
