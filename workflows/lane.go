@@ -19,6 +19,7 @@ const holderCheck = time.Minute
 type lane struct {
 	status rollout.LaneStatus
 	asks   workflow.Channel // of ask: requests that wait for their answer
+	in     workflow.Selector
 }
 
 // Lane numbers, starts and queues the rollouts of one pipeline on one target: one
@@ -35,6 +36,7 @@ func Lane(ctx workflow.Context, status rollout.LaneStatus) error {
 		return err
 	}
 	in := l.inbox(ctx)
+	l.in = in
 	for {
 		l.serve(ctx, in)
 		if !workflow.GetInfo(ctx).GetContinueAsNewSuggested() {

@@ -53,7 +53,7 @@ func (l *lane) lookAfter(ctx workflow.Context, r *rollout.Record) bool {
 }
 
 // look asks whether the workflow of a rollout is gone, and what it knew. Where nobody answers, it
-// is not.
+// is not; nor while a message waits that may be its last word.
 func (l *lane) look(ctx workflow.Context, name string) (res activities.HolderResult, gone bool) {
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: holderCheck / 2, ScheduleToCloseTimeout: holderCheck,
@@ -62,7 +62,7 @@ func (l *lane) look(ctx workflow.Context, name string) (res activities.HolderRes
 	err := workflow.ExecuteActivity(actx, entities.Holder, activities.HolderRequest{
 		Pipeline: l.status.Pipeline, Rollout: name,
 	}).Get(ctx, &res)
-	return res, err == nil && !res.Running
+	return res, err == nil && !res.Running && !l.in.HasPending()
 }
 
 // terminated ends the record of a rollout whose workflow is gone. Said is what it knew last, nil
