@@ -100,6 +100,8 @@ type Release struct {
 	Abandoned bool
 	Over      bool      // it is on its last stage
 	Due       time.Time // when the automation promotes it; zero is never
+
+	behind int // how many had become stable on its first stage when it last SUCCEEDED there
 }
 
 // Lane is the queue and the record of one target, and the target itself.

@@ -124,7 +124,7 @@ func (l *Lane) ended(r *Rollout) {
 	case r.Target == prod:
 		release.Over, release.Due = true, time.Time{}
 	case l.Promote > 0 && !l.Idle && !release.Over && !release.Abandoned:
-		release.Due = l.Now.Add(l.Promote)
+		release.Due, release.behind = l.Now.Add(l.Promote), len(l.stable)
 	}
 }
 
@@ -135,7 +135,8 @@ func (m *Model) promotesItself(r *Release) {
 	if r.Due = until; !until.IsZero() {
 		r.Due = m.opens(until)
 	}
-	current := len(from.stable) > 0 && from.stable[len(from.stable)-1].Release == r.Name
+	// A rollout whose last job was ignored has SUCCEEDED too; what counts is whether another release has since.
+	current := len(from.stable) == r.behind || from.stable[len(from.stable)-1].Release == r.Name
 	if refused == "" && current && !r.Abandoned && to.Rejected[r.Name] == nil && !to.open(r.Name) {
 		to.add(r.Name, "", nil)
 	}
