@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -86,11 +87,16 @@ func (s *scene) only(l *load.Load, what, release string) {
 // gateway deals them out as one, so that each for itself may have another share.
 func (s *scene) together(release string, weight int, streams ...*load.Load) {
 	s.T.Helper()
+	answers, errs := make([]map[string]int, len(streams)), make([]error, len(streams))
+	var wait sync.WaitGroup
+	for i, l := range streams { // at the same time: only then they are one
+		wait.Go(func() { answers[i], errs[i] = l.Next(s.Ctx, 200) })
+	}
+	wait.Wait()
 	sum, own := 0, 0
-	for _, l := range streams {
-		answers, err := l.Next(s.Ctx, 100)
-		s.must(err)
-		for who, n := range answers {
+	for i := range streams {
+		s.must(errs[i])
+		for who, n := range answers[i] {
 			sum += n
 			if who == release {
 				own += n
