@@ -104,6 +104,27 @@ func TestAWeightWaitsForItsRevision(t *testing.T) {
 	}
 }
 
+// TestNobodyIsWrittenOverAfterAWait: somebody moves traffic while the step waits for its revision.
+func TestNobodyIsWrittenOverAfterAWait(t *testing.T) {
+	t.Parallel()
+	env, platform, s := steps(t)
+	platform.Hold("v2")
+	env.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) {
+		platform.Drift(service, "eve", rollout.Split{{Revision: "shop-v0", Percent: 100}})
+		platform.MakeReady("v2")
+	})
+	_, err := env.ExecuteActivity(s.Deploy, activities.StepRequest{
+		Work: work(25), Last: rollout.Mark{Split: rollout.Split{{Revision: "shop-v1", Percent: 100}}},
+	})
+	kind, text := activities.Cause(err)
+	if kind != rollout.Drift || !strings.Contains(text, "eve changed the split to shop-v0 100%; it was shop-v1 100%") {
+		t.Errorf("%s: %s", kind, text)
+	}
+	if splits := platform.Splits(service); splits[len(splits)-1].String() != "shop-v0 100%" {
+		t.Errorf("it serves %s", splits[len(splits)-1])
+	}
+}
+
 func TestStepsRefuse(t *testing.T) {
 	t.Parallel()
 	elsewhere := work(25)

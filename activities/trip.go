@@ -57,6 +57,15 @@ func (t *trip) drifted(ctx context.Context) (string, error) {
 	if t.last.Generation == 0 && len(t.last.Split) == 0 {
 		return "", nil // nothing to compare with
 	}
+	ours, err := t.ours(ctx)
+	if err != nil {
+		return "", err
+	}
+	return t.differs(t.last, ours...), nil
+}
+
+// ours are the splits that this step writes, or that one that failed may have written.
+func (t *trip) ours(ctx context.Context) ([]rollout.Split, error) {
 	ours := make([]rollout.Split, 0, 2)
 	for i, w := range t.writes() {
 		next, err := t.p.Next(ctx, w)
@@ -64,11 +73,11 @@ func (t *trip) drifted(ctx context.Context) (string, error) {
 			continue // what cannot be planned, as with a damaged manifest, was not written
 		}
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		ours = append(ours, next)
 	}
-	return t.differs(t.last, ours...), nil
+	return ours, nil
 }
 
 // differs is rollout.Drifted. In a cluster an attempt takes the place, and so the share, of
@@ -125,14 +134,19 @@ func (t *trip) writes() []Work {
 // ready reports whether the phase's revision may receive what the phase gives it.
 func (t *trip) ready() bool { return t.seen.Ready && t.seen.Settled }
 
-// shift writes the split and waits until the platform has accepted it. A platform
-// that has settled on another split did not take the write, or somebody wrote after
-// us: the first is tried again, the second is drift.
+// shift writes the split and waits until the platform has accepted it. What somebody has
+// changed since the step began, while it waited for pods perhaps for an hour, is not written
+// over. A platform that has settled on another split did not take the write, or somebody
+// wrote after us: the first is tried again, the second is drift.
 func (t *trip) shift(ctx context.Context, write func(context.Context, Work) error) error {
-	next, err := t.p.Next(ctx, t.w)
+	ours, err := t.ours(ctx)
 	if err != nil {
 		return err
 	}
+	if what := t.differs(rollout.Mark{Split: t.last.Split}, slices.Clone(ours)...); what != "" {
+		return t.drift(what)
+	}
+	next := ours[0]
 	for tries := 1; ; tries++ {
 		before := t.seen
 		if err := write(ctx, t.w); err != nil {
