@@ -11,24 +11,38 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// planWait is how long a child tries to read its plan.
-const planWait = time.Minute
+// planTry is how long a child tries to read its plan before it says so and waits a while.
+const planTry = time.Minute
 
 // isChild reports whether a controller leads the rollout.
 func (r *run) isChild() bool { return r.in.Controller != "" }
 
-// childPlan reads the plan of a child: a controller with a hundred of them cannot carry it.
+// childPlan reads the plan of a child: a controller with a hundred of them cannot carry it. An
+// artifact store that does not answer is asked again, less and less often: a child that ended for
+// it could not be retried.
 func childPlan(ctx workflow.Context, in rollout.Start) (rollout.Plan, error) {
 	lctx := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		ScheduleToCloseTimeout: planWait,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second},
+		ScheduleToCloseTimeout: planTry,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: planTry / 6},
 		Summary:                "the plan for " + in.Target,
 	})
-	var res activities.LoadPlanResult
-	err := workflow.ExecuteLocalActivity(lctx, activities.LoadPlan, activities.LoadPlanRequest{
-		Document: in.Document, Target: in.Parent, Child: in.Target,
-	}).Get(lctx, &res)
-	return res.Plan, err
+	for wait := askAgain; ; wait = min(2*wait, maxAskAgain) {
+		var res activities.LoadPlanResult
+		err := workflow.ExecuteLocalActivity(lctx, activities.LoadPlan, activities.LoadPlanRequest{
+			Document: in.Document, Target: in.Parent, Child: in.Target,
+		}).Get(lctx, &res)
+		if err == nil {
+			return res.Plan, nil
+		}
+		kind, text := activities.Cause(err)
+		if kind == rollout.NotFound || kind == rollout.Corrupt || kind == rollout.Invalid {
+			return rollout.Plan{}, err
+		}
+		workflow.SetCurrentDetails(ctx, "its plan cannot be read, and is asked for again: "+text)
+		if err := workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{Summary: "ask for the plan again"}).Get(ctx, nil); err != nil {
+			return rollout.Plan{}, err
+		}
+	}
 }
 
 // led takes the grant that a child begins with.

@@ -202,22 +202,42 @@ func (c *controller) stopped(ctx workflow.Context, id string) (failed bool) {
 	return false
 }
 
-// failures reads "2 of 3 children failed: eu (canary-25: quota), us (canary-25: quota)".
+// failures reads "2 of 3 children failed: eu (canary-25: quota), us (canary-25: quota)", and over
+// the budget also which were stopped because of that, and which stay promoted.
 func (c *controller) failures() string {
-	var each []string
+	var each, stopped, promoted []string
 	for _, k := range c.children {
-		if k.status.State == rollout.StateFailed {
+		switch failed := k.status.State == rollout.StateFailed; {
+		case failed && k.givenUp:
+			stopped = append(stopped, k.Target)
+		case failed:
 			each = append(each, fmt.Sprintf("%s (%s: %s)", k.Target, k.status.Phase, k.status.Failure))
+		case k.status.Promoted:
+			promoted = append(promoted, k.Target)
 		}
 	}
-	const shown = 5
-	more := ""
-	if n := len(each) - shown; n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
+	var parts []string
+	if len(each) > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d children failed: %s", len(each), len(c.children), some(each)))
 	}
-	text := fmt.Sprintf("%d of %d children failed: %s%s", len(each), len(c.children), strings.Join(each[:min(shown, len(each))], ", "), more)
 	if c.gaveUp {
-		text += fmt.Sprintf("; the failure budget is %d", *c.in.Plan.Parallel.FailureBudget)
+		parts = append(parts, fmt.Sprintf("the failure budget is %d", *c.in.Plan.Parallel.FailureBudget))
+	}
+	if len(stopped) > 0 {
+		parts = append(parts, "stopped over the failure budget: "+some(stopped))
+	}
+	if len(promoted) > 0 {
+		parts = append(parts, "promoted, and stay: "+some(promoted))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// some lists the first of many.
+func some(all []string) string {
+	const shown = 5
+	text := strings.Join(all[:min(shown, len(all))], ", ")
+	if n := len(all) - shown; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
 	}
 	return text
 }
@@ -249,7 +269,7 @@ func (c *controller) giveUpOverBudget() {
 	why := fmt.Sprintf("the failure budget of %s is %d, and %d of %d children failed", c.in.Rollout, *budget, c.failed(), len(c.children))
 	for _, k := range c.children {
 		if k.open() && k.status.State != rollout.StateFailed {
-			k.failing = true
+			k.failing, k.givenUp = true, true
 			c.tell(k, rollout.Direction{Fail: why})
 		}
 	}

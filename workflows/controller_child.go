@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -23,7 +24,8 @@ type child struct {
 	gone      bool      // its workflow has ended
 	wants     bool      // it asks for a grant: a retry, an ignore or a restore
 	byItself  bool      // its phases are skipped, and stable begins although nobody advances it
-	failing   bool      // it was told to fail
+	failing   bool      // it was told to fail, and has not yet
+	givenUp   bool      // it was told to fail: what it says of it is the controller's own reason
 	stable    bool      // it was told to begin stable
 	cancelled *bool     // it was told to cancel; with or without restore
 }
@@ -88,6 +90,10 @@ func (c *controller) reported(ctx workflow.Context, m rollout.Report) {
 		return
 	}
 	k.heard, k.record = m.Seq, &m.Record
+	_, now := c.status.Phase(k.status.Phase)
+	if _, said := c.status.Phase(m.Child.Phase); said < now && m.Child.State == rollout.StateInProgress {
+		return // it was said before the child heard of the phase that it begins now
+	}
 	k.byItself = m.ByItself
 	c.byItself = !slices.ContainsFunc(c.children, func(each *child) bool { return !each.byItself })
 	c.follow(ctx, k, *m.Child)
@@ -158,14 +164,15 @@ func (c *controller) ended(ctx workflow.Context, k *child, record rollout.Record
 	case err == nil:
 		k.record = &record
 		s.State, s.PhaseState, s.Promoted, s.Failure, s.FailedJob = rollout.StateSucceeded, rollout.PhaseSucceeded, record.Promoted, "", ""
-		s.Phase, s.Restored = rollout.StablePhase, false
-		weight := rollout.Weight(100)
-		s.Weight = &weight
+		s.Phase, s.Restored, s.Waiting = rollout.StablePhase, false, nil
+		if weight := rollout.Weight(100); record.Promoted {
+			s.Weight = &weight
+		}
 	case s.State.Final() || s.State == rollout.StateFailed: // it has said so
 		c.changed = true
 		return
 	default:
-		s.State, s.PhaseState, s.Failure = rollout.StateFailed, rollout.PhaseFailed, "its workflow was ended by force"
+		s.State, s.PhaseState, s.Failure, s.Waiting = rollout.StateFailed, rollout.PhaseFailed, whyEnded(err), nil
 		if k.record == nil {
 			k.record = &rollout.Record{Rollout: s.Rollout, Release: c.in.Plan.Release, Digest: c.in.Plan.Digest, Document: c.in.Document}
 		}
@@ -174,10 +181,21 @@ func (c *controller) ended(ctx workflow.Context, k *child, record rollout.Record
 	c.follow(ctx, k, s)
 }
 
+// whyEnded says why the workflow of a child has ended that did not say so itself.
+func whyEnded(err error) string {
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return "another rollout has its name"
+	}
+	if kind, text := activities.Cause(err); kind != "" {
+		return text
+	}
+	return "its workflow was ended by force"
+}
+
 // revive lets a child that asked for it go on.
 func (c *controller) revive(ctx workflow.Context, k *child) {
 	halted := c.status.State == rollout.StateHalted
-	k.wants, k.failing, c.gaveUp, c.personal = false, false, false, true
+	k.wants, k.failing, k.givenUp, c.gaveUp, c.personal = false, false, false, false, true
 	s := k.status
 	s.State, s.PhaseState, s.Failure, s.FailedJob, s.Restored = rollout.StateInProgress, rollout.PhaseInProgress, "", "", false
 	s.Waiting = nil

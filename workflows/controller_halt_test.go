@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/serin-dev/serin/rollout"
@@ -21,20 +22,13 @@ func halts() []fleetRow {
 				f.advance(5*time.Hour, "stable")
 			},
 			want: rollout.StateSucceeded, serves: "asia shop-v2 100%; eu shop-v2-2 100%; us shop-v2 100%",
-			path: []string{
+			path: slices.Concat([]string{
 				"created", "granted",
 				"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 FAILED, eu canary-25 IN_PROGRESS, us canary-25 IN_PROGRESS, us canary-25 SUCCEEDED",
 				"halted: 1 of 3 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for person: 1 of 3 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				went("canary-25", "eu"),
-				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
-				"canary-50 advanced by ann",
-				went("canary-50", "asia", "eu", "us"),
-				"waits for advance: canary-50 is done; stable gives the release 100%",
-				"stable advanced by ann",
-				went("stable", "asia", "eu", "us"),
-				"ended SUCCEEDED",
-			},
+			}, onward("asia", "eu", "us")),
 			refused: []string{
 				"advance v2-to-all-0001: the rollout is HALTED, not IN_PROGRESS",
 			},
@@ -113,7 +107,7 @@ func halts() []fleetRow {
 			path: []string{
 				"created", "granted",
 				"asia stable IN_PROGRESS, asia stable SUCCEEDED, eu stable FAILED, eu stable IN_PROGRESS",
-				"failed: 1 of 2 children failed: eu (stable: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
+				"failed: 1 of 2 children failed: eu (stable: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release)); promoted, and stay: asia",
 				"ended FAILED: v3-to-all-0001 has started",
 			},
 		},
@@ -202,7 +196,7 @@ func budgets() []fleetRow {
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"canary-50 advanced by ann",
 				"asia canary-50 FAILED, asia canary-50 IN_PROGRESS, asia canary-50 SUCCEEDED, eu canary-50 FAILED, eu canary-50 IN_PROGRESS, eu canary-50 SUCCEEDED, us canary-50 FAILED, us canary-50 IN_PROGRESS",
-				"failed: 3 of 3 children failed: asia (canary-50: the failure budget of v2-to-all-0001 is 0, and 1 of 3 children failed), eu (canary-50: the failure budget of v2-to-all-0001 is 0, and 1 of 3 children failed), us (canary-50: deploy shop-v2 to us: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0",
+				"failed: 1 of 3 children failed: us (canary-50: deploy shop-v2 to us: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0; stopped over the failure budget: asia, eu",
 				"ended FAILED: v3-to-all-0001 has started",
 			},
 		},
@@ -218,7 +212,23 @@ func budgets() []fleetRow {
 			path: []string{
 				"created", "granted",
 				"asia canary-25 FAILED, asia canary-25 IN_PROGRESS, eu canary-25 FAILED, eu canary-25 IN_PROGRESS, us canary-25 FAILED, us canary-25 IN_PROGRESS",
-				"failed: 3 of 3 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 3 children failed), eu (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 3 children failed), us (canary-25: deploy shop-v2 to us: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0",
+				"failed: 1 of 3 children failed: us (canary-25: deploy shop-v2 to us: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0; stopped over the failure budget: asia, eu",
+				"ended FAILED: v3-to-all-0001 has started",
+			},
+		},
+		{
+			name:     "over the budget in stable: promoted ones stay and are listed, and no further wave begins",
+			children: []rollout.Child{{Target: "asia"}, {Target: "eu", Wave: 1}, {Target: "us", Wave: 2}},
+			setup: func(f *fleet) {
+				f.plan.Parallel.FailureBudget = of(0)
+				f.plan.Phases = f.plan.Phases[2:]
+				f.platform.FailAt("eu", "v2", "it exits with 1")
+				f.at(3*time.Hour, func() { f.SignalWorkflow(rollout.SignalClose, rollout.Close{Seq: 9, By: "v3-to-all-0001"}) })
+			},
+			want: rollout.StateFailed, serves: "asia shop-v2 100%; eu shop-v1 100%; us shop-v1 100%",
+			path: []string{
+				"created", "granted", went("stable", "asia") + ", eu stable FAILED, eu stable IN_PROGRESS",
+				"failed: 1 of 3 children failed: eu (stable: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0; promoted, and stay: asia",
 				"ended FAILED: v3-to-all-0001 has started",
 			},
 		},
@@ -239,12 +249,12 @@ func budgets() []fleetRow {
 			path: []string{
 				"created", "granted",
 				"asia canary-25 FAILED, asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 FAILED, eu canary-25 IN_PROGRESS",
-				"failed: 2 of 2 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 2 children failed), eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0",
+				"failed: 1 of 2 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release)); the failure budget is 0; stopped over the failure budget: asia",
 				"waits for lane: asks for its lane again",
 				"granted",
 				went("canary-25", "eu"),
-				"halted: 1 of 2 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 2 children failed)",
-				"waits for person: 1 of 2 children failed: asia (canary-25: the failure budget of v2-to-all-0001 is 0, and 1 of 2 children failed)",
+				"halted: stopped over the failure budget: asia",
+				"waits for person: stopped over the failure budget: asia",
 				went("canary-25", "asia"),
 				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
 				"canary-50 advanced by ann",

@@ -1,7 +1,9 @@
 package workflows_test
 
 import (
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,4 +97,47 @@ func TestWhatALaneHearsOfAController(t *testing.T) {
 	if last.Promoted || !last.Moved() {
 		t.Errorf("promoted %t, moved %t", last.Promoted, last.Moved())
 	}
+}
+
+// TestAChildWhosePlanCannotBeRead: an outage of the artifact store is waited for, and what is not there
+// fails the child with the reason.
+func TestAChildWhosePlanCannotBeRead(t *testing.T) {
+	t.Parallel()
+	unread := func(kind rollout.Kind) error {
+		return &rollout.Error{Op: "artifact: get", On: "releases/shop/v2.json", Kind: kind, Err: errors.New("no answer")}
+	}
+	t.Run("for a while", func(t *testing.T) {
+		t.Parallel()
+		f := newFleet(t, three()[:2]...)
+		var asked atomic.Int32
+		f.unread = func(target string) error {
+			if target == "eu" && asked.Add(1) < 30 {
+				return unread(rollout.Transient)
+			}
+			return nil
+		}
+		f.advance(20*time.Hour, "canary-50")
+		f.advance(21*time.Hour, "stable")
+		if s := f.runFleet(t); s.State != rollout.StateSucceeded || f.serves() != "asia shop-v2 100%; eu shop-v2 100%" {
+			t.Errorf("%s, and it serves %s: %v", s.State, f.serves(), fleetPath(s))
+		}
+	})
+	t.Run("for good", func(t *testing.T) {
+		t.Parallel()
+		f := newFleet(t, three()[:2]...)
+		f.unread = func(target string) error {
+			if target == "eu" {
+				return unread(rollout.NotFound)
+			}
+			return nil
+		}
+		f.command(time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
+		equal(t, "path", fleetPath(f.runFleet(t)), []string{
+			"created", "granted",
+			"asia canary-25 IN_PROGRESS, asia canary-25 SUCCEEDED, eu canary-25 FAILED, eu canary-25 IN_PROGRESS",
+			"halted: 1 of 2 children failed: eu (canary-25: artifact: get releases/shop/v2.json: no answer)",
+			"waits for person: 1 of 2 children failed: eu (canary-25: artifact: get releases/shop/v2.json: no answer)",
+			"cancelling by ann", "asia canary-25 SUCCEEDED CANCELLED", "ended CANCELLED",
+		})
+	})
 }

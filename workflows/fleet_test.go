@@ -22,6 +22,8 @@ type fleet struct {
 	reports []rollout.Record // what its lane heard
 
 	startingPhase string
+
+	unread func(target string) error // why a child's plan cannot be read now; nil can read every one
 }
 
 func newFleet(t *testing.T, children ...rollout.Child) *fleet {
@@ -45,6 +47,11 @@ func newFleetOf(t *testing.T, register func(*env), children ...rollout.Child) *f
 			rollout.RuntimeCloudRun: f.platform,
 		}, new(fake.Artifacts)))
 		e.RegisterActivityWithOptions(func(_ context.Context, r activities.LoadPlanRequest) (activities.LoadPlanResult, error) {
+			if f.unread != nil {
+				if err := f.unread(r.Child); err != nil {
+					return activities.LoadPlanResult{}, activities.Application(err)
+				}
+			}
 			p := plan("v2")
 			p.Target.Name, p.OnFailure = r.Child, f.plan.OnFailure
 			p.Phases = p.Phases[len(p.Phases)-len(f.plan.Phases):]
@@ -139,6 +146,15 @@ func went(phase string, targets ...string) string {
 		lines = append(lines, t+" "+phase+" IN_PROGRESS", t+" "+phase+" SUCCEEDED")
 	}
 	return strings.Join(lines, ", ")
+}
+
+// onward is the rest of a path in which a person advances the targets from canary-25 to the end.
+func onward(targets ...string) []string {
+	return []string{
+		"waits for advance: canary-25 is done; canary-50 gives the release 50%", "canary-50 advanced by ann", went("canary-50", targets...),
+		"waits for advance: canary-50 is done; stable gives the release 100%", "stable advanced by ann", went("stable", targets...),
+		"ended SUCCEEDED",
+	}
 }
 
 // serves are the targets' splits at the end.
