@@ -196,7 +196,7 @@ func (c *controller) stopped(ctx workflow.Context, id string) (failed bool) {
 	}
 	if c.status.State != rollout.StateHalted {
 		c.record(ctx, rollout.Event{Kind: rollout.EventHalted, Note: why})
-		c.wait(ctx, rollout.Waiting{For: rollout.WaitPerson, Reason: why, Commands: c.mends()})
+		c.wait(ctx, rollout.Waiting{For: rollout.WaitPerson, Reason: why, Commands: append(c.mends(), c.commandLine(rollout.CommandCancel))})
 		c.report(ctx)
 	}
 	return false
@@ -240,22 +240,6 @@ func some(all []string) string {
 		text += fmt.Sprintf(" and %d more", n)
 	}
 	return text
-}
-
-// mends returns the command lines that end a halt.
-func (c *controller) mends() []string {
-	var lines []string
-	for _, k := range c.children {
-		if k.status.State != rollout.StateFailed || k.gone {
-			continue
-		}
-		where := fmt.Sprintf(" --pipeline %s --rollout %s --phase %s --job %s", c.in.Plan.Pipeline, k.status.Rollout, k.status.Phase, k.status.FailedJob)
-		lines = append(lines, "serin rollout retry-job"+where, "serin rollout ignore-job"+where)
-		if len(lines) >= 4 {
-			break // the others are listed with the children
-		}
-	}
-	return append(lines, c.commandLine(rollout.CommandCancel))
 }
 
 // giveUpOverBudget tells every child that is not promoted to fail once more have failed than

@@ -68,6 +68,9 @@ func (r *run) details() string {
 		b = fmt.Appendf(b, "Rolls back %s\n\n", s.RollbackOf)
 	}
 	b = r.phaseTable(b)
+	if r.children != nil {
+		b = r.children.table(b)
+	}
 	if s.Failure != "" {
 		b = fmt.Appendf(b, "\nFailed: %s\n", s.Failure)
 	}
@@ -78,9 +81,19 @@ func (r *run) details() string {
 		b = fmt.Appendf(b, "\nIt is %s, and begins nothing new\n\n`%s`\n", r.pausedBy(), r.commandLine(rollout.CommandResume))
 	}
 	if s.State == rollout.StateFailed {
-		b = fmt.Appendf(b, "\n`%s`\n\n`%s`\n", r.commandLine(rollout.CommandRetryJob), r.commandLine(rollout.CommandIgnoreJob))
+		for _, line := range r.mends() {
+			b = fmt.Appendf(b, "\n`%s`\n", line)
+		}
 	}
 	return string(r.waitingDetails(b))
+}
+
+// mends are the command lines that revive a FAILED rollout.
+func (r *run) mends() []string {
+	if r.children != nil {
+		return r.children.mends()
+	}
+	return r.commands(rollout.CommandRetryJob, rollout.CommandIgnoreJob)
 }
 
 func (r *run) phaseTable(b []byte) []byte {

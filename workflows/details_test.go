@@ -67,3 +67,36 @@ Waits for **advance** since ` + since + `: canary-25 is done; canary-50 gives th
 	s.command(time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
 	s.run(t)
 }
+
+// TestDetailsOfAController: the children, and only commands that somebody takes.
+func TestDetailsOfAController(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, waved()[:2]...)
+	f.platform.FailAt("asia", "v2", "it exits with 1")
+	f.at(30*time.Minute, func() {
+		want := `**FAILED** v2 on shop/all
+
+| phase | weight | observed | state |
+|---|---|---|---|
+| canary-25 | 25% | - | FAILED |
+| canary-50 | 50% | - | ABORTED |
+| stable | 100% | - | ABORTED |
+
+| child | rollout | state | phase |
+|---|---|---|---|
+| asia | v2-to-asia-0001 | FAILED | canary-25 FAILED |
+| eu | - | PENDING |   |
+
+Failed: 1 of 2 children failed: asia (canary-25: deploy shop-v2 to asia: it exits with 1 (mend what it names and retry the job, or make a new release))
+
+` + "`serin rollout retry-job --pipeline shop --rollout v2-to-asia-0001 --phase canary-25 --job deploy`" + `
+
+` + "`serin rollout ignore-job --pipeline shop --rollout v2-to-asia-0001 --phase canary-25 --job deploy`" + `
+`
+		if got := f.details(t); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+	f.command(time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
+	f.runFleet(t)
+}
