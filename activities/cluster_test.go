@@ -98,3 +98,45 @@ func TestAPromotionCanKeepItsCanary(t *testing.T) {
 		}
 	}
 }
+
+// A promotion in a cluster gives the place of what is stable to the release, and so its share:
+// a rollback of a promotion that stopped half way finds what it has begun itself.
+func TestAPromotionTakesThePlaceOfWhatWasStable(t *testing.T) {
+	t.Parallel()
+	split := func(v2, v1, other rollout.Weight) rollout.Split {
+		return rollout.Split{{Revision: "shop-v2", Percent: v2}, {Revision: "shop-v1", Percent: v1}, {Revision: "shop-v0", Percent: other}}.Serving()
+	}
+	cluster := &rollout.Kubernetes{}
+	for _, row := range []struct {
+		name       string
+		kubernetes *rollout.Kubernetes
+		promotion  bool
+		last, seen rollout.Split
+		want       string
+	}{
+		{"its place, half of the way", cluster, true, split(100, 0, 0), split(75, 25, 0), ""},
+		{"somebody else gives the other more", cluster, true, split(50, 50, 0), split(75, 25, 0), "eve changed the split to shop-v2 75%, shop-v1 25%; it was shop-v1 50%, shop-v2 50%"},
+		{"somebody else brings another", cluster, true, split(100, 0, 0), split(75, 0, 25), "eve changed the split to shop-v2 75%, shop-v0 25%; it was shop-v2 100%"},
+		{"no promotion", cluster, false, split(100, 0, 0), split(75, 25, 0), "eve changed the split to shop-v2 75%, shop-v1 25%; it was shop-v2 100%"},
+		{"Cloud Run has no places", nil, true, split(100, 0, 0), split(75, 25, 0), "eve changed the split to shop-v2 75%, shop-v1 25%; it was shop-v2 100%"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			env, platform, s := steps(t)
+			platform.Drift(service, "eve", row.seen)
+			w := work(100)
+			w.Release, w.Stable, w.Promotion, w.Kubernetes = "v1", "shop-v1", row.promotion, row.kubernetes
+			value, err := env.ExecuteActivity(s.Observe, activities.StepRequest{Work: w, Last: rollout.Mark{Split: row.last}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var res activities.StepResult
+			if err := value.Get(&res); err != nil {
+				t.Fatal(err)
+			}
+			if res.Drift != row.want {
+				t.Errorf("got  %q\nwant %q", res.Drift, row.want)
+			}
+		})
+	}
+}

@@ -81,7 +81,7 @@ func (t *trip) ours(ctx context.Context) ([]rollout.Split, error) {
 }
 
 // differs is rollout.Drifted. In a cluster an attempt takes the place, and so the share, of
-// the one before: there the attempt is no part of the name.
+// the one before: there the attempt is no part of the name. So does a promotion.
 func (t *trip) differs(last rollout.Mark, ours ...rollout.Split) string {
 	seen := t.seen
 	if t.w.Kubernetes != nil {
@@ -89,8 +89,19 @@ func (t *trip) differs(last rollout.Mark, ours ...rollout.Split) string {
 		for i := range ours {
 			ours[i] = plain(ours[i])
 		}
+		if t.w.Promotion && gaveWay(seen.Split, last.Split, rollout.WithoutAttempt(seen.Revision)) {
+			ours = append(ours, seen.Split)
+		}
 	}
 	return rollout.Drifted(seen, last, ours...)
+}
+
+// gaveWay reports whether seen is last with shares, or parts of them, given to revision: the
+// others have at most what they had.
+func gaveWay(seen, last rollout.Split, revision string) bool {
+	return !slices.ContainsFunc(seen, func(s rollout.Share) bool {
+		return s.Revision != revision && seen.Of(s.Revision) > last.Of(s.Revision)
+	})
 }
 
 // plain drops the attempts from the names of a split's revisions.

@@ -120,12 +120,13 @@ func (s *session) explain(ctx context.Context, d *appsv1.Deployment, pods []*cor
 	}
 	now := time.Now()
 	found := troubles(pods)
-	if len(found) > 0 {
+	if len(found) > 0 || v.refused {
 		newest, err := s.newest(ctx, d)
 		if err != nil {
 			return err
 		}
-		pods = ofReplicaSet(pods, newest)
+		v.excuse(newest, now)
+		pods = ofReplicaSet(pods, nameOf(newest))
 		found = troubles(pods)
 	}
 	if len(found) == 0 {
@@ -155,29 +156,35 @@ func ofReplicaSet(pods []*corev1.Pod, name string) []*corev1.Pod {
 	return out
 }
 
-// newest returns the name of the ReplicaSet of d's newest template, "" if there is
-// none yet.
-func (s *session) newest(ctx context.Context, d *appsv1.Deployment) (string, error) {
+// newest returns the ReplicaSet of d's newest template, nil if there is none yet.
+func (s *session) newest(ctx context.Context, d *appsv1.Deployment) (*unstructured.Unstructured, error) {
 	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
 	if err != nil {
-		return "", s.failOn(s.deploymentRef(d.Name), rollout.Invalid, err)
+		return nil, s.failOn(s.deploymentRef(d.Name), rollout.Invalid, err)
 	}
 	list, err := s.list(ctx, builtin("apps", "v1", "ReplicaSet"), s.ns, selector)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	return newestOf(list, d), nil
 }
 
-func newestOf(sets []*unstructured.Unstructured, d *appsv1.Deployment) string {
+func newestOf(sets []*unstructured.Unstructured, d *appsv1.Deployment) *unstructured.Unstructured {
 	for _, rs := range sets {
 		owner := metav1.GetControllerOf(rs)
 		if owner != nil && owner.UID == d.UID && d.Annotations[annotationRevision] != "" &&
 			rs.GetAnnotations()[annotationRevision] == d.Annotations[annotationRevision] {
-			return rs.GetName()
+			return rs
 		}
 	}
-	return ""
+	return nil
+}
+
+func nameOf(o *unstructured.Unstructured) string {
+	if o == nil {
+		return ""
+	}
+	return o.GetName()
 }
 
 // ease gives pods that no node takes more time while an autoscaler adds nodes. It asks

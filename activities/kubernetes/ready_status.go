@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // verdict is how far the pods of a Deployment are.
@@ -16,6 +17,7 @@ type verdict struct {
 	failure  string    // why it will not be complete; "" while it may
 	due      time.Time // when the same facts become a failure; the zero time: never
 	expired  bool      // failure is the progress deadline's: the pods may say more
+	refused  bool      // failure is that no pod could be made: perhaps one of an older template
 }
 
 // rolledOut judges a Deployment as `kubectl rollout status` does: the controller has
@@ -62,7 +64,7 @@ func (v *verdict) condition(d *appsv1.Deployment, now time.Time) {
 				v.progress, v.due = text, due
 				continue
 			}
-			v.failure, v.expired = text, false
+			v.failure, v.expired, v.refused = text, false, true
 			return
 		case c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse && c.Reason == "ProgressDeadlineExceeded":
 			v.failure, v.expired = fmt.Sprintf("deployment %s exceeded its progress deadline: %s; %s", d.Name, brief(c.Message), v.progress), true
@@ -79,6 +81,17 @@ func progressed(d *appsv1.Deployment) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// excuse takes back that no pod could be made while the newest ReplicaSet is young: the
+// condition keeps its time and its text from the template before, and a retry begins with them.
+func (v *verdict) excuse(newest *unstructured.Unstructured, now time.Time) {
+	if !v.refused || newest == nil {
+		return
+	}
+	if due := newest.GetCreationTimestamp().Add(patience); now.Before(due) {
+		v.progress, v.failure, v.due, v.refused = v.failure, "", due, false
+	}
 }
 
 // blame adds what the pods of the newest template are in trouble with.

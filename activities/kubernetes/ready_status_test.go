@@ -66,6 +66,7 @@ func TestRolledOut(t *testing.T) {
 		want: verdict{
 			progress: "deployment shop has 0 of 2 pods of the new template",
 			failure:  `deployment shop cannot make pods: FailedCreate: pods "shop-7d9f-x1" is forbidden: exceeded quota: few, requested: pods=1, used: pods=3, limited: pods=3`,
+			refused:  true,
 		},
 		deployment: `{spec: {replicas: 2}, status: {conditions: [{type: ReplicaFailure, status: "True", reason: FailedCreate, lastTransitionTime: "2026-05-04T11:59:00Z",
   message: 'pods "shop-7d9f-x1" is forbidden: exceeded quota: few, requested: pods=1, used: pods=3, limited: pods=3'}]}}`,
@@ -93,6 +94,38 @@ func TestRolledOut(t *testing.T) {
 				t.Errorf("got\n%+v\nwant\n%+v", got, row.want)
 			}
 		})
+	}
+}
+
+// TestExcuse: a retry makes a new template, and the condition of the one before still stands.
+func TestExcuse(t *testing.T) {
+	t.Parallel()
+	now := born()
+	refused := verdict{progress: "0 of 2 pods", failure: "exceeded quota", refused: true}
+	made := func(before time.Duration) *unstructured.Unstructured {
+		rs := &unstructured.Unstructured{}
+		rs.SetCreationTimestamp(metav1.NewTime(now.Add(-before)))
+		return rs
+	}
+	for _, row := range []struct {
+		name   string
+		from   verdict
+		newest *unstructured.Unstructured
+		want   verdict
+	}{
+		{"the newest ReplicaSet is young", refused, made(10 * time.Second), verdict{progress: "exceeded quota", due: now.Add(20 * time.Second)}},
+		{"it has stood for a while", refused, made(patience), refused},
+		{"there is none", refused, nil, refused},
+		{"another failure", verdict{failure: "it crashes"}, made(time.Second), verdict{failure: "it crashes"}},
+	} {
+		got := row.from
+		if got.excuse(row.newest, now); got.due.IsZero() != row.want.due.IsZero() || !got.due.Equal(row.want.due) {
+			t.Errorf("%s: due %s, want %s", row.name, got.due, row.want.due)
+		}
+		got.due, row.want.due = time.Time{}, time.Time{}
+		if got != row.want {
+			t.Errorf("%s: got %+v, want %+v", row.name, got, row.want)
+		}
 	}
 }
 
@@ -202,10 +235,10 @@ func TestNewestOf(t *testing.T) {
   ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: shop, controller: true, uid: "`+owner+`"}]}}`)
 	}
 	old, newest, other := set("shop-1", "1", "1"), set("shop-2", "1", "2"), set("shop-canary-2", "9", "2")
-	if got := newestOf([]*unstructured.Unstructured{other, old, newest}, d); got != "shop-2" {
+	if got := nameOf(newestOf([]*unstructured.Unstructured{other, old, newest}, d)); got != "shop-2" {
 		t.Errorf("got %q, want shop-2", got)
 	}
-	if got := newestOf([]*unstructured.Unstructured{other, old}, d); got != "" {
+	if got := nameOf(newestOf([]*unstructured.Unstructured{other, old}, d)); got != "" {
 		t.Errorf("got %q before the ReplicaSet is there", got)
 	}
 }

@@ -62,6 +62,7 @@ func TestNoRequestIsLost(t *testing.T) {
 			{"a canary by the number of pods", byNumber},
 			{"a restore by the number of pods", backByNumber},
 			{"a rollback of a promotion that failed", rolledBack},
+			{"a retry once there is room", retried},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
@@ -121,11 +122,7 @@ func failedCanary(t *testing.T, s site) {
 	t.Helper()
 	sc := s.open(t, "failed", options{})
 	before := sc.spec(watched()["route"], service)
-	sc.must(s.cluster.Apply(sc.Ctx, `apiVersion: v1
-kind: ResourceQuota
-metadata: {name: pods, namespace: failed}
-spec: {hard: {pods: "5"}}
-`))
+	sc.must(s.cluster.Apply(sc.Ctx, room("failed", 5)))
 	v2 := sc.Release("v2", sc.files("v2"))
 	sc.through(v2, "v2", "canary-25")
 	sc.Advance(v2, "canary-50")

@@ -120,6 +120,7 @@ func anyGives(all []gift, s rollout.Split, at time.Time) bool {
 func gifts(s rollout.Status) []gift {
 	var out []gift
 	var begin, stopped time.Time
+	cancelling := false
 	stable, own := "", s.Revision
 	for _, e := range s.Events {
 		give := func(split rollout.Split, from time.Time) {
@@ -138,8 +139,10 @@ func gifts(s rollout.Status) []gift {
 			ph, _ := s.Phase(e.Phase)
 			give(both(own, stable, ph.Weight), begin)
 			stopped = e.Time
-		case rollout.EventCancelling:
-			stopped = e.Time
+		case rollout.EventCancelling: // a second one stops nothing more
+			if !cancelling {
+				stopped, cancelling = e.Time, true
+			}
 		case rollout.EventRestored, rollout.EventRestoreFailed:
 			give(rollout.Split{{Revision: stable, Percent: 100}}, stopped)
 		default: // moves no traffic
