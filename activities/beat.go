@@ -12,17 +12,20 @@ import (
 // often, so that a lost beat is no failure.
 const HeartbeatTimeout = 10 * time.Second
 
-// pulse heartbeats an activity's latest progress until it is stopped, also while
-// the platform's API blocks.
-type pulse struct {
+// Pulse heartbeats an activity's latest progress until it is ended, also while
+// the platform's API blocks. The first detail of a heartbeat is a text for people, the
+// second what a later attempt goes on with.
+type Pulse struct {
 	mu   sync.Mutex
 	text string
+	kept any
 	stop chan struct{}
 	done sync.WaitGroup
 }
 
-func startPulse(ctx context.Context) *pulse {
-	p := &pulse{stop: make(chan struct{})}
+// StartPulse begins to beat.
+func StartPulse(ctx context.Context) *Pulse {
+	p := &Pulse{stop: make(chan struct{})}
 	p.done.Go(func() {
 		tick := time.NewTicker(HeartbeatTimeout / 4)
 		defer tick.Stop()
@@ -40,8 +43,8 @@ func startPulse(ctx context.Context) *pulse {
 	return p
 }
 
-// say sets what the next beats tell, and tells it now.
-func (p *pulse) say(ctx context.Context, text string) {
+// Say sets what the next beats tell, and tells it now.
+func (p *Pulse) Say(ctx context.Context, text string) {
 	p.mu.Lock()
 	changed := p.text != text
 	p.text = text
@@ -51,14 +54,28 @@ func (p *pulse) say(ctx context.Context, text string) {
 	}
 }
 
-func (p *pulse) beat(ctx context.Context) {
+// Keep sets what a later attempt of the activity goes on with, and stores it now. The value must
+// not be written to afterwards.
+func (p *Pulse) Keep(ctx context.Context, value any) {
 	p.mu.Lock()
-	text := p.text
+	p.kept = value
 	p.mu.Unlock()
-	activity.RecordHeartbeat(ctx, text)
+	p.beat(ctx)
 }
 
-func (p *pulse) end() {
+func (p *Pulse) beat(ctx context.Context) {
+	p.mu.Lock()
+	text, kept := p.text, p.kept
+	p.mu.Unlock()
+	if kept == nil {
+		activity.RecordHeartbeat(ctx, text)
+		return
+	}
+	activity.RecordHeartbeat(ctx, text, kept)
+}
+
+// End stops it.
+func (p *Pulse) End() {
 	close(p.stop)
 	p.done.Wait()
 }

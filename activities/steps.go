@@ -200,8 +200,8 @@ func (s *Steps) step(ctx context.Context, r StepRequest, do func(context.Context
 	if activity.GetInfo(ctx).Attempt > 1 {
 		r.Last.By = "" // who wrote since may have been an earlier attempt of this step
 	}
-	t := &trip{p: p, w: r.Work, last: r.Last, tried: r.Tried, beat: startPulse(ctx)}
-	defer t.beat.end()
+	t := &trip{p: p, w: r.Work, last: r.Last, tried: r.Tried, beat: StartPulse(ctx)}
+	defer t.beat.End()
 	if err := do(ctx, t); err != nil {
 		return StepResult{}, Application(err)
 	}

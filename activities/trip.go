@@ -25,7 +25,7 @@ type trip struct {
 	last  rollout.Mark
 	tried *rollout.Phase
 	seen  rollout.Observed
-	beat  *pulse
+	beat  *Pulse
 
 	// own is set while the release's own revision matters: a release that failed
 	// must not keep its stable revision from serving again.
@@ -119,7 +119,7 @@ func (t *trip) catchUp(ctx context.Context) error {
 	patient, stop := context.WithTimeout(ctx, stalePatience)
 	defer stop()
 	for t.seen.Generation < t.last.Generation {
-		t.beat.say(ctx, "waiting for a read that is not older than the last write")
+		t.beat.Say(ctx, "waiting for a read that is not older than the last write")
 		err := t.p.Changed(patient, t.w, t.seen)
 		if ctx.Err() == nil && patient.Err() != nil {
 			return nil
@@ -227,7 +227,7 @@ func (t *trip) wait(ctx context.Context, what string, done func() bool) error {
 		if t.seen.Progress != "" {
 			text += ": " + t.seen.Progress
 		}
-		t.beat.say(ctx, text)
+		t.beat.Say(ctx, text)
 		if err := t.p.Changed(ctx, t.w, t.seen); err != nil {
 			return err
 		}

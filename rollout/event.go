@@ -20,8 +20,9 @@ const (
 	EventResumed       EventKind = "resumed"       // Actor, Reason; Note: "accepted" with --accept
 	EventJobStarted    EventKind = "jobStarted"    // Phase, Job, Attempt
 	EventShifted       EventKind = "shifted"       // Phase, Weight, Split, Revision, Assumed; Note: what Split does not say
-	EventJobSucceeded  EventKind = "jobSucceeded"  // Phase, Job
-	EventJobFailed     EventKind = "jobFailed"     // Phase, Job; Note: the platform's reason
+	EventJobSucceeded  EventKind = "jobSucceeded"  // Phase, Job, Outcome
+	EventJobFailed     EventKind = "jobFailed"     // Phase, Job, Outcome; Note: the platform's reason
+	EventJudged        EventKind = "judged"        // Phase, Job, Outcome: a verdict that a person decides about
 	EventTerminating   EventKind = "terminating"   // Phase, Job, Actor, Reason
 	EventJobTerminated EventKind = "jobTerminated" // Phase, Job
 	EventRetried       EventKind = "retried"       // Phase, Job, Actor, Reason
@@ -67,6 +68,8 @@ type Event struct {
 
 	Repair *RepairStatus `json:"repair,omitempty"`
 	Child  *ChildStatus  `json:"child,omitempty"`
+
+	Outcome *Outcome `json:"outcome,omitempty"`
 }
 
 // Waiting is what a rollout waits for.

@@ -49,6 +49,7 @@ func folds() map[EventKind]func(*Status, Event) {
 
 		EventJobStarted:    (*Status).jobStarted,
 		EventJobSucceeded:  (*Status).jobSucceeded,
+		EventJudged:        func(s *Status, e Event) { s.Job(e.Phase, e.Job).found(e.Outcome) },
 		EventTerminating:   func(s *Status, e Event) { s.Job(e.Phase, e.Job).endRun(RunTerminating, "") },
 		EventJobFailed:     func(s *Status, e Event) { s.jobFailed(e, RunFailed) },
 		EventJobTerminated: func(s *Status, e Event) { s.jobFailed(e, RunTerminated) },
@@ -174,6 +175,7 @@ func (s *Status) jobSucceeded(e Event) {
 		return
 	}
 	s.Waiting = nil
+	job.found(e.Outcome)
 	job.State, job.Ended = JobSucceeded, e.Time
 	job.endRun(RunSucceeded, "")
 	s.finish(ph, e.Time)
@@ -187,6 +189,7 @@ func (s *Status) jobFailed(e Event, run RunState) {
 	if job == nil {
 		return
 	}
+	job.found(e.Outcome)
 	job.State, job.Ended = JobFailed, e.Time
 	job.endRun(run, e.Note)
 	ph.State, ph.Ended = PhaseFailed, e.Time
@@ -280,6 +283,13 @@ func (ph *PhaseStatus) reset() {
 		if ph.Jobs[k].State != JobDisabled {
 			ph.Jobs[k].State = JobPending
 		}
+	}
+}
+
+// found keeps what the job's latest run has found.
+func (j *JobStatus) found(o *Outcome) {
+	if j != nil && j.Run != nil && o != nil {
+		j.Run.Outcome = o
 	}
 }
 

@@ -39,6 +39,10 @@ type Plan struct {
 
 	Approval *Approval `json:"approval,omitempty"` // nil: needs none
 	Parallel *Parallel `json:"parallel,omitempty"` // nil: one target; otherwise neither CloudRun nor Kubernetes is set
+
+	DebugFor time.Duration `json:"debugFor,omitempty"` // how long a canary without traffic is kept after a restore; 0: until the next settle
+	Webhooks []Webhook     `json:"webhooks,omitempty"` // that are asked before phases, and while the rollout runs
+	Notify   bool          `json:"notify,omitempty"`   // somebody is told of its events
 }
 
 // Phase returns the phase with the given id and its index, or index -1.
@@ -126,6 +130,12 @@ const (
 type Job struct {
 	ID       JobKind `json:"id"`
 	Disabled bool    `json:"disabled,omitempty"` // listed, because Cloud Deploy lists it, but not configured
+
+	Spec           string        `json:"spec,omitempty"`           // digest of its JobSpec; of a deploy job ""
+	Timeout        time.Duration `json:"timeout,omitempty"`        // how long a job run may take; 0 is an hour
+	OnFail         Action        `json:"onFail,omitempty"`         // "" is fail
+	OnInconclusive Action        `json:"onInconclusive,omitempty"` // "" is hold
+	ExpireAfter    time.Duration `json:"expireAfter,omitempty"`    // how long a hold waits for a person, who it then fails without; 0: for ever
 }
 
 // CloudRun names what a rollout touches on Cloud Run.
@@ -134,4 +144,7 @@ type CloudRun struct {
 	CanaryTags []string `json:"canaryTags,omitempty"`
 	PriorTags  []string `json:"priorTags,omitempty"`
 	StableTags []string `json:"stableTags,omitempty"`
+	// Previous is the tag that the revision which was stable keeps from the promotion on, and with
+	// it its minimum of instances; "" is none.
+	Previous string `json:"previous,omitempty"`
 }

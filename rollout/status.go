@@ -77,6 +77,7 @@ type JobRun struct {
 	Attempt int      `json:"attempt"` // from 1
 	State   RunState `json:"state"`
 	Failure string   `json:"failureMessage,omitempty"`
+	Outcome *Outcome `json:"outcome,omitempty"` // nil: it has found nothing yet, or is a deploy job's
 }
 
 // NewStatus returns the status of a rollout before its first event.

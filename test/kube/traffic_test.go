@@ -77,6 +77,14 @@ func world(t *testing.T) (context.Context, *kube.Cluster) {
 	if err := c.Wait(ctx, routes, inDefault("shop"), accepted); err != nil {
 		t.Fatal(err)
 	}
+	// The gateway hears of a ready endpoint later than the Deployment does.
+	for seen := map[string]bool{}; !seen["v1"] || !seen["v2"]; {
+		version, err := get(ctx, c)
+		if ctx.Err() != nil {
+			t.Fatalf("the gateway does not serve both: %v", err)
+		}
+		seen[version] = true
+	}
 	return ctx, c
 }
 

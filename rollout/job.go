@@ -1,0 +1,80 @@
+package rollout
+
+import "time"
+
+// JobSpec is what a predeploy, verify, analysis or postdeploy job does. It is a document of the
+// artifact store, and Job.Spec its digest: a plan stays small, and no environment variable of
+// a task is in a history.
+type JobSpec struct {
+	Tasks    []Task      `json:"tasks,omitempty"`    // in order; the first that fails ends the job
+	Parallel bool        `json:"parallel,omitempty"` // Tasks run at once, as Skaffold's verify containers do
+	HTTP     []HTTPCheck `json:"http,omitempty"`     // after Tasks, in order
+	Analysis *Analysis   `json:"analysis,omitempty"` // of an analysis job, and then nothing else
+}
+
+// Task is one container that runs to its end; exit code 0 is success.
+type Task struct {
+	ID      string            `json:"id"` // unique in its job: "task-1", or the name that Skaffold's document gives it
+	Image   string            `json:"image"`
+	Command []string          `json:"command,omitempty"` // replaces the entrypoint
+	Args    []string          `json:"args,omitempty"`
+	Env     map[string]string `json:"env,omitempty"` // before what Serin sets itself
+}
+
+// HTTPCheck is one request that a worker makes. URL and Body may hold {{.CanaryURL}}, {{.Service}},
+// {{.Release}}, {{.Target}} and {{.Phase}}.
+type HTTPCheck struct {
+	ID       string            `json:"id"`
+	Method   string            `json:"method"` // "GET"
+	URL      string            `json:"url"`
+	Headers  map[string]string `json:"headers,omitempty"`
+	Body     string            `json:"body,omitempty"`
+	Status   int               `json:"status"`             // expected
+	Match    string            `json:"match,omitempty"`    // expression that the response's body must match; "" is any
+	Attempts int               `json:"attempts"`           // at least 1
+	Interval time.Duration     `json:"interval,omitempty"` // between attempts
+	Timeout  time.Duration     `json:"timeout"`            // of one attempt
+}
+
+// Action is what a verdict that is not pass does.
+type Action string
+
+// The actions.
+const (
+	ActionFail Action = "fail" // the job fails, and onFailure decides about the traffic
+	ActionHold Action = "hold" // the weight stays until a person decides
+	ActionPass Action = "pass" // the job succeeds; only of an inconclusive verdict
+)
+
+// Verdict is what a check, or a whole job, has found.
+type Verdict string
+
+// The verdicts. The zero value is none yet.
+const (
+	VerdictPass         Verdict = "pass"
+	VerdictFail         Verdict = "fail"
+	VerdictInconclusive Verdict = "inconclusive" // nothing was found out: not health
+)
+
+// Outcome is what a job run has found. It is at most 8 KB; what is longer is in artifacts.
+type Outcome struct {
+	Verdict Verdict       `json:"verdict"`
+	Reason  string        `json:"reason,omitempty"`  // why it is not pass, in one line
+	Checks  []CheckStatus `json:"checks,omitempty"`  // in the order of the spec
+	Logs    string        `json:"logs,omitempty"`    // digest of the last lines of each task
+	Samples string        `json:"samples,omitempty"` // digest of every sample
+}
+
+// CheckStatus is what is known of one task or check.
+type CheckStatus struct {
+	ID      string   `json:"id"`
+	Verdict Verdict  `json:"verdict,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	Samples int      `json:"samples,omitempty"` // that had a value
+	Failed  int      `json:"failed,omitempty"`  // of them, outside its limits
+	Last    *float64 `json:"last,omitempty"`    // the newest value; nil: none yet
+	Score   *float64 `json:"score,omitempty"`   // 0 to 100, of a comparison's group
+}
+
+// LogLines is how many of the last lines of a task are kept.
+const LogLines = 50
