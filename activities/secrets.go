@@ -49,7 +49,7 @@ func (s Secrets) read(ref rollout.Secret) (string, error) {
 	if err != nil {
 		return "", secretError(ref, rollout.NotFound, err, "set SERIN_SECRETS to a folder of this worker")
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // only read from
 	content, err := root.ReadFile(ref.File)
 	if err != nil {
 		return "", secretError(ref, rollout.NotFound, err, "put it there")

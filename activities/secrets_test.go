@@ -80,7 +80,7 @@ func TestHosts(t *testing.T) {
 			t.Errorf("%s: %v, want kind %q", row.url, err, row.kind)
 		}
 	}
-	if err := (activities.Hosts)(nil).Allow(&url.URL{Scheme: "http", Host: "a"}); rollout.KindOf(err) != rollout.Denied {
+	if err := activities.Hosts(nil).Allow(&url.URL{Scheme: "http", Host: "a"}); rollout.KindOf(err) != rollout.Denied {
 		t.Errorf("no list: %v", err)
 	}
 }
