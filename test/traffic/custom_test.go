@@ -132,6 +132,7 @@ func customHeld(t *testing.T, s site) {
 	sc.sample = 200
 	sc.law = watchLaw(sc.Ctx, t, s.cluster, sc.namespace)
 	sc.must(s.cluster.Wait(sc.Ctx, deployments(), key(sc.namespace, service), available(3)))
+	sc.served("m-held.test")
 	sc.load = sc.stream("m-held.test", "/", nil)
 	sc.quota()
 	v2 := sc.Release("v2", sc.files("v2"))

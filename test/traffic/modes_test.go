@@ -73,6 +73,15 @@ func (s *scene) stream(host, path string, header map[string]string) *load.Load {
 	return l
 }
 
+// served waits until the gateway has heard of the endpoints of what nobody has rolled out.
+func (s *scene) served(host string) {
+	s.T.Helper()
+	l := load.Start(s.Ctx, load.Options{URL: "http://" + s.cluster.Gateway + "/", Host: host, Answer: "X-Version", Rate: 50, Clients: 1})
+	defer l.Stop()
+	_, err := l.Next(s.Ctx, 1)
+	s.must(err)
+}
+
 // only wants the release to answer all of the next requests of a stream.
 func (s *scene) only(l *load.Load, what, release string) {
 	s.T.Helper()
