@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/serin-dev/serin/rollout"
 )
@@ -25,7 +26,7 @@ type TaskRun struct {
 	Work    Work              `json:"work"` // whose Target it runs at
 	Job     string            `json:"job"`  // "verify"
 	Attempt int               `json:"attempt"`
-	Task    rollout.Task      `json:"task"`
+	Task    rollout.Task      `json:"task"`          // its Timeout 0 is an hour
 	Env     map[string]string `json:"env,omitempty"` // what Serin sets, over the task's own
 	Say     func(string)      `json:"-"`             // hears how far it is; may be nil
 }
@@ -69,6 +70,8 @@ const (
 	RunJob  = "RunJob"  // JobRequest -> JobResult
 	StopJob = "StopJob" // JobRequest -> nothing
 	Analyze = "Analyze" // JobRequest -> JobResult
+
+	AskWebhook = "AskWebhook" // WebhookRequest -> nothing
 )
 
 // JobRequest asks for one job run, or for going on with it. The same request is the same run.
@@ -77,7 +80,8 @@ type JobRequest struct {
 	Job     rollout.JobKind `json:"job"`
 	Spec    string          `json:"spec"` // digest of the JobSpec
 	Attempt int             `json:"attempt"`
-	URL     string          `json:"url,omitempty"` // where the service answers
+	URL     string          `json:"url,omitempty"`     // where the service answers
+	Timeout time.Duration   `json:"timeout,omitempty"` // Job.Timeout: how long each of its tasks may run; 0 is an hour
 
 	// Resume is the digest of the Progress that an Analyze which ended early has left; Outage that
 	// it ended because no server answers.
@@ -93,4 +97,15 @@ type JobResult struct {
 	Outcome rollout.Outcome `json:"outcome"`
 	Resume  string          `json:"resume,omitempty"`
 	Outage  string          `json:"outage,omitempty"` // why no server answers; "" again once one does
+}
+
+// WebhookRequest asks one webhook, at its interval, until its answer is yes. What it answers
+// instead is in the heartbeats.
+type WebhookRequest struct {
+	Work    Work            `json:"work"`
+	Webhook rollout.Webhook `json:"webhook"`
+	Phase   string          `json:"phase"` // that may begin; of a rollback webhook the one that is done
+	Weight  rollout.Weight  `json:"weight"`
+	// Checksum is Flagger's: the same for the same release, so that a gate can tell one from another.
+	Checksum string `json:"checksum"`
 }

@@ -75,12 +75,12 @@ func (d *description) children() {
 	if len(d.Children) == 0 {
 		return
 	}
-	row(d)
-	row(d, "CHILD", "WAVE", "STATE", "PHASE", "WEIGHT", "OUTCOME")
+	row(d.w)
+	row(d.w, "CHILD", "WAVE", "STATE", "PHASE", "WEIGHT", "OUTCOME")
 	for _, c := range d.Children {
 		cells := childCells(c)
 		cells[len(cells)-1] = cell(cells[len(cells)-1])
-		row(d, cells...)
+		row(d.w, cells...)
 	}
 }
 
@@ -105,9 +105,9 @@ func waitOf(s rollout.Status) *rollout.Waiting {
 
 // relations says what else a rollout is about: its approval, other rollouts, its repair.
 func (d *description) relations() {
-	describeApproval(d, d.Approval)
+	describeApproval(d.w, d.Approval)
 	for _, r := range relations(d.Status) {
-		row(d, r.label+":", r.text)
+		row(d.w, r.label+":", r.text)
 	}
 }
 

@@ -84,7 +84,7 @@ func (a *app) program() *cli.App {
 		HideHelp: true, Flags: []cli.Flag{helpFlag()}, HideVersion: true, DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			a.apply(), a.lint(), a.plan(), a.release(), a.rollout(), a.target(),
-			a.pipeline(), a.automation(), a.policy(), a.completion(), a.version(),
+			a.pipeline(), a.automation(), a.policy(), a.watch(), a.completion(), a.version(),
 		},
 		// Without it the library would exit by itself.
 		ExitErrHandler: func(*cli.Context, error) {},

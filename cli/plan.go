@@ -38,6 +38,7 @@ type plannedPhase struct {
 	ID     string `json:"id"`
 	Begins string `json:"begins"`
 
+	Jobs []plannedJob `json:"jobs,omitempty"` // besides the deploy, in order
 	Pods *plannedPods `json:"pods,omitempty"` // beside an original, by the manifest's number or the cluster's
 
 	Objects []string `json:"objects,omitempty"` // "Service/shop"; a multi-target itself has none

@@ -137,7 +137,7 @@ func requests(s pipeline.Stage, images map[string]string) []render.Request {
 	for i, r := range s.Renders {
 		out[i] = render.Request{
 			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
-			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime,
+			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime, Jobs: renderJobs(s.Specs[i]),
 		}
 	}
 	return out
@@ -153,6 +153,7 @@ func newStage(s pipeline.Stage, manifests []render.Manifest) plannedStage {
 	}
 	for i, m := range manifests {
 		shown := plannedPhase{ID: s.Plan.Phases[i].ID, Begins: begins(out.Plan, i), Pods: pods[i]}
+		shown.Jobs = plannedJobs(s.Plan.Phases[i].Jobs, m.Specs)
 		for _, o := range m.Objects {
 			shown.Objects = append(shown.Objects, o.String())
 		}

@@ -30,12 +30,20 @@ func printStage(w io.Writer, s plannedStage) {
 // printTarget shows a single target: of a stage, or a child.
 func printTarget(w io.Writer, s plannedStage, title string) {
 	row(w, title+": "+where(s.Plan))
-	row(w, fmt.Sprintf("task queue %s, on failure: %s", s.Plan.Target.TaskQueue, failure(s.Plan.OnFailure)))
+	after := failure(s.Plan.OnFailure)
+	if s.Plan.DebugFor > 0 {
+		after += fmt.Sprintf(", the canary stays %s without any", wait(s.Plan.DebugFor))
+	}
+	row(w, fmt.Sprintf("task queue %s, on failure: %s", s.Plan.Target.TaskQueue, after))
 	printBefore(w, s)
+	for _, h := range s.Plan.Webhooks {
+		row(w, fmt.Sprintf("webhook %s: %s is asked %s, every %s", h.ID, oneLine(h.URL), whenAsked(h.Type), wait(h.Interval)))
+	}
 	printSplit(w, s.Plan.Kubernetes)
 	row(w)
 	printPhases(w, s)
 	printMatches(w, s.Plan)
+	printJobs(w, s)
 	for _, warning := range s.Plan.Warnings {
 		row(w, "note: "+warning)
 	}
@@ -91,6 +99,21 @@ func failure(f rollout.OnFailure) string {
 		return "hold, traffic stays"
 	}
 	return string(f)
+}
+
+// whenAsked says when a webhook is asked, and what its yes does where that is not to go on.
+func whenAsked(kind string) string {
+	switch kind {
+	case rollout.WebhookConfirmRollout:
+		return "before the first phase"
+	case rollout.WebhookConfirmTrafficIncrease:
+		return "before each phase with more traffic"
+	case rollout.WebhookConfirmPromotion:
+		return "before stable"
+	case rollout.WebhookRollback:
+		return "while it runs, where a yes fails the phase"
+	}
+	return kind
 }
 
 func jobs(all []rollout.Job) string {

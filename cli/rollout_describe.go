@@ -18,11 +18,15 @@ func (a *app) rolloutDescribe() *cli.Command {
 		Name:  "describe",
 		Usage: "say where a rollout stands, and what it waits for",
 		Description: "The exit code is 0 whatever the state is; rollout wait has one for each.\n\n" +
+			"Of the jobs that check the release it shows what they have found; with --logs also the\n" +
+			"last lines that their latest runs have written, from the artifact store.\n\n" +
 			"Examples:\n" +
 			"   serin rollout describe --pipeline shop --rollout v2-to-prod-0001\n" +
+			"   serin rollout describe --pipeline shop --rollout v2-to-prod-0001 --logs\n" +
 			"   serin rollout describe --pipeline shop --release v2 --target prod --output json",
 		Flags: slices.Concat(selectFlags(), []cli.Flag{
-			&cli.IntFlag{Name: "events", Value: 10, Usage: "show the last `N` events; JSON has all"}, outputFlag(),
+			&cli.IntFlag{Name: "events", Value: 10, Usage: "show the last `N` events; JSON has all"},
+			&cli.BoolFlag{Name: "logs", Usage: "show what the latest job runs have written", DisableDefaultText: true}, outputFlag(), artifactsFlag(),
 		}, connectionFlags()),
 		Action: func(c *cli.Context) error {
 			return a.selected(c, func(s *server, n rolloutName) error {
@@ -30,8 +34,14 @@ func (a *app) rolloutDescribe() *cli.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(c, r, func(w io.Writer) {
-					d := &description{Writer: w, Rollout: r, now: a.now()}
+				d := &description{Rollout: r, now: a.now()}
+				if c.Bool("logs") {
+					if err := a.withStore(c, func(store artifacts) error { return d.readLogs(c.Context, store) }); err != nil {
+						return err
+					}
+				}
+				return a.print(c, d, func(w io.Writer) {
+					d.w = w
 					d.all(c.Int("events"))
 				})
 			})
@@ -41,8 +51,10 @@ func (a *app) rolloutDescribe() *cli.Command {
 
 // description writes a rollout as text.
 type description struct {
-	io.Writer
 	client.Rollout
+	Logs []jobLogs `json:"logs,omitempty"`
+
+	w   io.Writer
 	now time.Time
 }
 
@@ -54,37 +66,39 @@ func (d *description) all(events int) {
 	d.waiting()
 	d.traffic()
 	d.failures()
+	d.checks()
 	d.events(events)
+	d.logs()
 }
 
 func (d *description) head() {
-	row(d, "rollout:", d.Status.Rollout)
-	row(d, "pipeline:", d.Pipeline)
-	row(d, "release:", d.Release+" to "+d.Target)
-	row(d, "digest:", d.Digest)
+	row(d.w, "rollout:", d.Status.Rollout)
+	row(d.w, "pipeline:", d.Pipeline)
+	row(d.w, "release:", d.Release+" to "+d.Target)
+	row(d.w, "digest:", d.Digest)
 	state := string(d.State)
 	if d.Paused {
 		state += ", paused"
 	}
-	row(d, "state:", state)
-	row(d, "created:", stamp(d.Created))
+	row(d.w, "state:", state)
+	row(d.w, "created:", stamp(d.Created))
 	if !d.Started.IsZero() {
-		row(d, "took:", elapsed(d.Started, d.Ended, d.now))
+		row(d.w, "took:", elapsed(d.Started, d.Ended, d.now))
 	}
 	for _, p := range d.Progress {
-		row(d, "now:", underWay(p, d.now))
+		row(d.w, "now:", underWay(p, d.now))
 	}
 }
 
 func (d *description) phases() {
-	row(d)
-	row(d, "PHASE", "STATE", "REQUESTED", "OBSERVED", "JOBS", "TOOK")
+	row(d.w)
+	row(d.w, "PHASE", "STATE", "REQUESTED", "OBSERVED", "JOBS", "TOOK")
 	for _, ph := range d.Phases {
-		row(d, ph.ID, string(ph.State), percent(ph.Weight), observed(ph), jobStates(ph.Jobs), elapsed(ph.Started, ph.Ended, d.now))
+		row(d.w, ph.ID, string(ph.State), percent(ph.Weight), observed(ph), jobStates(ph.Jobs), elapsed(ph.Started, ph.Ended, d.now))
 	}
 	for _, ph := range d.Phases {
 		if ph.Skip != "" {
-			row(d, fmt.Sprintf("%s was skipped: %s", ph.ID, ph.Skip))
+			row(d.w, fmt.Sprintf("%s was skipped: %s", ph.ID, ph.Skip))
 		}
 	}
 }
@@ -127,17 +141,17 @@ func (d *description) waiting() {
 	if w == nil {
 		return
 	}
-	row(d)
-	row(d, "waits for:", string(w.For))
-	row(d, "reason:", oneLine(w.Reason))
+	row(d.w)
+	row(d.w, "waits for:", string(w.For))
+	row(d.w, "reason:", oneLine(w.Reason))
 	if !w.Since.IsZero() {
-		row(d, "since:", fmt.Sprintf("%s (%s)", stamp(w.Since), span(d.now.Sub(w.Since))))
+		row(d.w, "since:", fmt.Sprintf("%s (%s)", stamp(w.Since), span(d.now.Sub(w.Since))))
 	}
 	if !w.Until.IsZero() {
-		row(d, "until:", stamp(w.Until))
+		row(d.w, "until:", stamp(w.Until))
 	}
 	for _, c := range w.Commands {
-		row(d, "command:", c)
+		row(d.w, "command:", c)
 	}
 }
 
@@ -145,31 +159,31 @@ func (d *description) traffic() {
 	if len(d.Children) > 0 {
 		return // each child has its own
 	}
-	row(d)
-	row(d, "split:", d.Split.String())
-	row(d, "stable:", or(d.Stable, "-"))
-	row(d, "revision:", or(d.Revision, "-"))
-	row(d, "baseline:", or(d.Baseline, "-"))
+	row(d.w)
+	row(d.w, "split:", d.Split.String())
+	row(d.w, "stable:", or(d.Stable, "-"))
+	row(d.w, "revision:", or(d.Revision, "-"))
+	row(d.w, "baseline:", or(d.Baseline, "-"))
 	if d.URL != "" {
-		row(d, "url:", d.URL)
+		row(d.w, "url:", d.URL)
 	}
 	if d.Restored {
-		row(d, "restored:", "all traffic is back on the baseline")
+		row(d.w, "restored:", "all traffic is back on the baseline")
 	}
 	if d.Unsettled {
-		row(d, "unsettled:", "a weight or a canary of this release is on the target")
+		row(d.w, "unsettled:", "a weight or a canary of this release is on the target")
 	}
 }
 
 func (d *description) failures() {
 	if w := waitOf(d.Status); d.Failure != "" && (w == nil || w.Reason != d.Failure) { // else it has been said
-		row(d)
-		row(d, "failure:", oneLine(d.Failure))
+		row(d.w)
+		row(d.w, "failure:", oneLine(d.Failure))
 	}
 	for _, ph := range d.Phases {
 		for _, j := range ph.Jobs {
 			if j.Run != nil && j.Run.Failure != "" && j.Run.Failure != d.Failure {
-				row(d, "failure:", fmt.Sprintf("%s %s, attempt %d: %s", ph.ID, j.ID, j.Run.Attempt, oneLine(j.Run.Failure)))
+				row(d.w, "failure:", fmt.Sprintf("%s %s, attempt %d: %s", ph.ID, j.ID, j.Run.Attempt, oneLine(j.Run.Failure)))
 			}
 		}
 	}
@@ -180,9 +194,9 @@ func (d *description) events(n int) {
 	if len(events) == 0 {
 		return
 	}
-	row(d)
+	row(d.w)
 	for _, e := range events {
-		row(d, stamp(e.Time)+"  "+oneLine(e.String()))
+		row(d.w, stamp(e.Time)+"  "+oneLine(e.String()))
 	}
 }
 

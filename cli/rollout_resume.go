@@ -14,11 +14,13 @@ func (a *app) rolloutResume() *cli.Command {
 			"a predecessor that stopped after its promotion had begun. The target is observed\n" +
 			"again; if it still differs, the rollout waits again. With --accept what is\n" +
 			"observed is the new baseline.\n\n" +
+			"A job whose verdict is held runs again, and with --accept it has passed. A phase that\n" +
+			"a webhook has not confirmed begins.\n\n" +
 			"Examples:\n" +
 			"   serin rollout resume --pipeline shop --rollout v2-to-prod-0001\n" +
 			"   serin rollout resume --pipeline shop --release v2 --target prod --accept",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "accept", Usage: "take what is observed as the new baseline", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "accept", Usage: "take what is observed as the new baseline, or a held job as passed", DisableDefaultText: true},
 		},
 	}, rollout.CommandResume, func(c *cli.Context, q *asked) error {
 		q.command.Accept = c.Bool("accept")

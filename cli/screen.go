@@ -141,6 +141,21 @@ func (d *drawing) jobs(ph rollout.PhaseStatus) {
 				d.line("    " + d.bad.Render(l))
 			}
 		}
+		d.found(j.Run)
+	}
+}
+
+// found shows what a job run has found out.
+func (d *drawing) found(run *rollout.JobRun) {
+	if run == nil || run.Outcome == nil {
+		return
+	}
+	for _, c := range run.Outcome.Checks {
+		style := d.dim
+		if c.Verdict == rollout.VerdictFail {
+			style = d.bad
+		}
+		d.line("    " + style.Render(fit(oneLine(c.String()), d.Width-4)))
 	}
 }
 

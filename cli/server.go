@@ -18,7 +18,11 @@ type server struct {
 	command  commander
 	targets  targets
 	lanes    lanes
-	close    func()
+
+	watches   scheduler
+	watchList watchLister
+
+	close func()
 }
 
 type configurer interface {
@@ -84,7 +88,7 @@ func dial(ctx context.Context, o client.Options, s client.Store) (*server, error
 	if err != nil {
 		return nil, err
 	}
-	return &server{config: c, releases: c, rollouts: c, command: c, targets: c, lanes: c, close: c.Close}, nil
+	return &server{config: c, releases: c, rollouts: c, command: c, targets: c, lanes: c, watches: c, watchList: c, close: c.Close}, nil
 }
 
 func openStore(ctx context.Context, url string) (artifacts, error) {

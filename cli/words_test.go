@@ -25,7 +25,7 @@ func TestCandidates(t *testing.T) {
 	t.Parallel()
 	commands := program(t).Commands
 	for _, c := range []struct{ words, want string }{
-		{"", "apply automation completion lint pipeline plan policy release rollout target version"},
+		{"", "apply automation completion lint pipeline plan policy release rollout target version watch"},
 		{"r", "release rollout"},
 		{"rollout ", "advance approve cancel describe ignore-job list pause redeploy reject resume retry-job rollback terminate-job-run wait watch"},
 		{"rollout re", "redeploy reject resume retry-job"},

@@ -45,14 +45,16 @@ type Client struct {
 	asks  asker
 	views viewer
 	store Store
-	via   string // how errors name Temporal
-	close func()
+
+	schedules scheduler
+	via       string // how errors name Temporal
+	close     func()
 }
 
 // New returns a Client over a connection of the caller's, who also closes it.
 // The store may be nil for a client that never applies.
 func New(temporal temporalclient.Client, store Store) *Client {
-	return &Client{runs: temporal, asks: temporal, views: temporal, store: store, via: " through Temporal", close: func() {}}
+	return &Client{runs: temporal, asks: temporal, views: temporal, schedules: temporal, store: store, via: " through Temporal", close: func() {}}
 }
 
 // Close ends the connection that Dial made. It does nothing to one given to New.

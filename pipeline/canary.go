@@ -20,6 +20,18 @@ type Canary struct {
 	// where it is. The default is restore under serin.dev/v1 and hold under
 	// deploy.cloud.google.com/v1.
 	FailurePolicy string `yaml:"onFailure,omitempty" rule:"extension,enum=restore|hold,default=restore under serin.dev/v1; hold under deploy.cloud.google.com/v1"`
+	// DebugFor is how long the pods of a canary that a restore has taken the
+	// traffic from are kept, for somebody to look at. Only with onFailure restore,
+	// on clusters.
+	DebugFor *Wait `yaml:"debugFor,omitempty" rule:"extension,duration=0s..48h,default=30m under serin.dev/v1; 0s under deploy.cloud.google.com/v1"`
+	// Bake watches the release while it has all requests and can still be taken
+	// back. With gatewayServiceMesh and ingress it is a phase before stable, in
+	// which the original still runs the release before; on Cloud Run it is an
+	// analysis in stable, in which the revision before keeps its instances and the
+	// tag previous.
+	Bake *Bake `yaml:"bake,omitempty" rule:"extension"`
+	// Webhooks are servers that are asked, with Flagger's payload.
+	Webhooks []CanaryWebhook `yaml:"webhooks,omitempty" rule:"extension,items=1..20"`
 }
 
 // CanaryDeployment is the automated canary: phases canary-N, one for each

@@ -22,6 +22,9 @@ func (c *Canary) rules(at *judge) {
 	if c.CanaryDeployment != nil {
 		c.automatedRules(at)
 	}
+	c.debugRules(at.key("debugFor"))
+	c.bakeRules(at.key("bake"))
+	c.webhookRules(at.key("webhooks"))
 	if c.CustomCanaryDeployment != nil {
 		c.phaseRules(at.key("customCanaryDeployment").key("phaseConfigs"))
 	}
@@ -72,6 +75,7 @@ func (c *Canary) phaseRules(at *judge) {
 		}
 		if i == len(phases)-1 {
 			p.lastRules(item)
+			c.promotedRules(item, p.Analysis)
 		} else if p.PhaseID == rollout.StablePhase {
 			item.key("phaseId").bad("%q must be the last phase", rollout.StablePhase)
 		}
@@ -99,6 +103,19 @@ func (p PhaseConfig) lastRules(at *judge) {
 	}
 	if p.Match != nil {
 		at.key("match").bad("%s gets every request: remove it here", rollout.StablePhase)
+	}
+}
+
+// promotedRules judges the analysis of stable. In a cluster the release is then the original
+// itself, which nothing is left to be compared with.
+func (c *Canary) promotedRules(at *judge, a *Analysis) {
+	if a == nil || a.Prometheus == nil || c.RuntimeConfig == nil || c.RuntimeConfig.Kubernetes == nil {
+		return
+	}
+	for i, check := range a.Prometheus.Checks {
+		if check.Compare != nil {
+			at.key("analysis").key("prometheus").key("checks").item(i).key("compare").bad("is not possible in %s, where no other version is left in a cluster", rollout.StablePhase)
+		}
 	}
 }
 

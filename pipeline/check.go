@@ -26,9 +26,9 @@ func (c *Config) Check() Problems {
 
 // Only returns the part of c that matters to one pipeline: it, its targets and
 // their children, the custom target types of those, its automations, and all
-// policies. It is empty of pipelines if c has none of that name.
+// policies and notifications. It is empty of pipelines if c has none of that name.
 func (c *Config) Only(pipeline string) *Config {
-	out := &Config{Policies: c.Policies}
+	out := &Config{Policies: c.Policies, Notifications: c.Notifications}
 	p := c.Pipeline(pipeline)
 	if p == nil {
 		return out
@@ -166,6 +166,7 @@ func (k *checker) pipeline(p *DeliveryPipeline) {
 		if s := p.SerialPipeline.Stages[l.stage].Strategy; s != nil {
 			k.coverage(s, l, at.key("strategy"))
 			s.fits(l, matesOf(l, leaves), at.key("strategy"))
+			s.measures(l.target, at.key("strategy"))
 		}
 	}
 }

@@ -29,6 +29,9 @@ type Stage struct {
 	// Renders has one entry for each phase of Plan, in the same order; of a
 	// multi-target none.
 	Renders []Render `json:"renders,omitempty"`
+	// Specs has one entry for each phase of Plan, in the same order, and in it one for
+	// each job of the phase; of a multi-target none.
+	Specs [][]Spec `json:"specs,omitempty"`
 	// Children has one entry for each child of a multi-target, in its order: the
 	// stage as it is for that child. Plan is then that of the controller, whose
 	// phases those of the children are too, and which rendering does not change
@@ -49,6 +52,17 @@ type Render struct {
 	// Labels and Annotations are added to the pods of the named Deployment.
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Spec is what one job does, as far as that is known before rendering. It is zero for a
+// deploy job and for a job that is disabled.
+type Spec struct {
+	rollout.JobSpec
+	// SkaffoldVerify: the job runs the containers of verify in the phase's
+	// skaffold.yaml, all at once.
+	SkaffoldVerify bool `json:"skaffoldVerify,omitempty"`
+	// Actions are names of customActions of the phase's skaffold.yaml, in order.
+	Actions []string `json:"actions,omitempty"`
 }
 
 // Compile plans a release: one Stage for each stage of the pipeline, in order.

@@ -15,6 +15,7 @@ func (c *Config) stages(p *DeliveryPipeline, req Request, invalid *Problems) []S
 	var out []Stage
 	for i, l := range leaves {
 		planned := p.plan(l, req, invalid)
+		planned.Plan.Notify = c.Notifies(req.Pipeline, planned.Target, l.in())
 		for r := range planned.Renders {
 			if mixed {
 				planned.Renders[r].Runtime = planned.Plan.Target.Runtime
@@ -26,6 +27,7 @@ func (c *Config) stages(p *DeliveryPipeline, req Request, invalid *Problems) []S
 		}
 		if i == 0 || leaves[i-1].stage != l.stage {
 			out = append(out, p.control(l, req))
+			out[len(out)-1].Plan.Notify = c.Notifies(req.Pipeline, l.in(), "")
 		}
 		out[len(out)-1].add(planned, l.parent.MultiTarget)
 	}
@@ -77,13 +79,15 @@ func (p *DeliveryPipeline) plan(l leaf, req Request, invalid *Problems) Stage {
 	} else {
 		plan.CloudRun = s.Strategy.cloudRun()
 	}
+	plan.DebugFor, plan.Webhooks = s.Strategy.debugFor(l.target, p.APIVersion), s.Strategy.webhooks()
 	out := Stage{Target: l.target.Metadata.Name}
+	maker := jobber{target: l.target, extended: p.APIVersion == SerinV1, rollback: s.Strategy.webhooks(rollout.WebhookRollback)}
 	var before *Advance
 	for _, ph := range s.Strategy.phases() {
-		next := rollout.Phase{
-			ID: ph.id, Weight: ph.weight, Custom: s.Strategy.custom(l.target),
-			Jobs: []rollout.Job{{ID: rollout.JobDeploy}, {ID: rollout.JobVerify, Disabled: true}},
-		}
+		maker.promoted = ph.id == rollout.StablePhase
+		jobs, specs := maker.all(ph.jobs)
+		out.Specs = append(out.Specs, specs)
+		next := rollout.Phase{ID: ph.id, Weight: ph.weight, Custom: s.Strategy.custom(l.target), Jobs: jobs}
 		if l.parent == nil {
 			next.Advance = before.frozen()
 		}
@@ -147,30 +151,4 @@ func (t *Target) approval() *rollout.Approval {
 		out.ExpireAfter, out.Approvers, out.MinApprovals = time.Duration(a.ExpireAfter), a.Approvers, max(1, a.MinApprovals)
 	}
 	return out
-}
-
-// onFailure says what happens when a phase before stable fails; a nil s has
-// only stable.
-func (s *Strategy) onFailure(apiVersion string) rollout.OnFailure {
-	if s == nil || s.Canary == nil {
-		return (&Canary{}).OnFailure(apiVersion)
-	}
-	return s.Canary.OnFailure(apiVersion)
-}
-
-// custom reports whether the manifests for t shape the traffic themselves.
-func (s *Strategy) custom(t *Target) bool {
-	if s == nil || s.Canary == nil {
-		return false
-	}
-	r := s.Canary.RuntimeConfig
-	return r == nil || (t.Run != nil && r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl)
-}
-
-func (s *Strategy) cloudRun() *rollout.CloudRun {
-	if s == nil || s.Canary == nil || s.Canary.RuntimeConfig == nil || s.Canary.RuntimeConfig.CloudRun == nil {
-		return &rollout.CloudRun{}
-	}
-	r := s.Canary.RuntimeConfig.CloudRun
-	return &rollout.CloudRun{CanaryTags: r.CanaryRevisionTags, PriorTags: r.PriorRevisionTags, StableTags: r.StableRevisionTags}
 }

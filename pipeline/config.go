@@ -25,11 +25,12 @@ const (
 	KindCustomTargetType = "CustomTargetType"
 	KindAutomation       = "Automation"
 	KindDeployPolicy     = "DeployPolicy"
+	KindNotification     = "Notification"
 )
 
 // Kinds lists the kinds of objects in the order in which [Config] holds them.
 func Kinds() []string {
-	return []string{KindDeliveryPipeline, KindTarget, KindCustomTargetType, KindAutomation, KindDeployPolicy}
+	return []string{KindDeliveryPipeline, KindTarget, KindCustomTargetType, KindAutomation, KindDeployPolicy, KindNotification}
 }
 
 // Envelope is what every object has.
@@ -38,7 +39,7 @@ type Envelope struct {
 	// serin.dev/v1, which is the same schema plus extensions.
 	APIVersion string `yaml:"apiVersion" rule:"required,enum=deploy.cloud.google.com/v1|deploy.cloud.google.com/v1beta1|serin.dev/v1"`
 	// Kind is the kind of the object.
-	Kind string `yaml:"kind" rule:"required,enum=DeliveryPipeline|Target|CustomTargetType|Automation|DeployPolicy"`
+	Kind string `yaml:"kind" rule:"required,enum=DeliveryPipeline|Target|CustomTargetType|Automation|DeployPolicy|Notification"`
 	// Metadata names the object.
 	Metadata Metadata `yaml:"metadata" rule:"required"`
 	// Description is for people; at most 255 characters.
@@ -80,7 +81,7 @@ func (e *Envelope) at(into *Problems) *judge {
 	return &judge{src: src, into: into}
 }
 
-// object is one of the five kinds.
+// object is one of the kinds.
 type object interface {
 	envelope() *Envelope
 	// rules reports what the types cannot say.
@@ -93,6 +94,7 @@ var (
 	_ object = (*CustomTargetType)(nil)
 	_ object = (*Automation)(nil)
 	_ object = (*DeployPolicy)(nil)
+	_ object = (*Notification)(nil)
 )
 
 func newObject(kind string) object {
@@ -107,6 +109,8 @@ func newObject(kind string) object {
 		return &Automation{}
 	case KindDeployPolicy:
 		return &DeployPolicy{}
+	case KindNotification:
+		return &Notification{}
 	}
 	return nil
 }
@@ -118,6 +122,7 @@ type Config struct {
 	CustomTargetTypes []*CustomTargetType
 	Automations       []*Automation
 	Policies          []*DeployPolicy
+	Notifications     []*Notification
 }
 
 func (c *Config) add(o object) {
@@ -132,6 +137,8 @@ func (c *Config) add(o object) {
 		c.Automations = append(c.Automations, o)
 	case *DeployPolicy:
 		c.Policies = append(c.Policies, o)
+	case *Notification:
+		c.Notifications = append(c.Notifications, o)
 	}
 }
 
@@ -150,6 +157,9 @@ func (c *Config) objects() []object {
 		all = append(all, o)
 	}
 	for _, o := range c.Policies {
+		all = append(all, o)
+	}
+	for _, o := range c.Notifications {
 		all = append(all, o)
 	}
 	return all

@@ -1,14 +1,13 @@
 package pipeline
 
-import "time"
-
 // Jobs are what runs around a deploy. Order inside a phase: predeploy, deploy,
 // verify, analysis, postdeploy.
 type Jobs struct {
 	// Verify is true to run skaffold verify, or an object with tasks; the
 	// object means the same as verifyConfig.
 	Verify *Verify `yaml:"verify,omitempty" rule:"default=false"`
-	// VerifyConfig verifies with containers. Not together with verify.
+	// VerifyConfig verifies with containers and requests. Not together with
+	// verify.
 	VerifyConfig *VerifyConfig `yaml:"verifyConfig,omitempty"`
 	// Predeploy runs before the deploy.
 	Predeploy *Hook `yaml:"predeploy,omitempty"`
@@ -18,10 +17,42 @@ type Jobs struct {
 	Analysis *Analysis `yaml:"analysis,omitempty"`
 }
 
-// VerifyConfig verifies with containers.
+// VerifyConfig verifies with containers and requests. Under serin.dev/v1 one of
+// its keys is required, under deploy.cloud.google.com/v1 tasks is.
 type VerifyConfig struct {
 	// Tasks run one after another; the first failure fails the job.
-	Tasks []Task `yaml:"tasks" rule:"required,items=1.."`
+	Tasks []Task `yaml:"tasks,omitempty" rule:"items=1.."`
+	// HTTP are requests that a worker makes after the tasks, one after another;
+	// the first that is not answered as expected fails the job.
+	HTTP []HTTPCheck `yaml:"http,omitempty" rule:"extension,items=1..50"`
+}
+
+// HTTPCheck is one request and the answer that is expected. A worker sends it only
+// to the service itself and to the hosts that its SERIN_HTTP_HOSTS allows.
+type HTTPCheck struct {
+	// ID names the check, unique in its list.
+	ID string `yaml:"id" rule:"required,id"`
+	// Method of the request.
+	Method string `yaml:"method,omitempty" rule:"enum=GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS,default=GET"`
+	// URL is absolute, and may hold {{.CanaryURL}}, {{.Service}}, {{.Release}},
+	// {{.Target}} and {{.Phase}}.
+	URL string `yaml:"url" rule:"required,length=2048"`
+	// Headers of the request. They are no place for credentials: whoever may
+	// read the release reads them.
+	Headers map[string]string `yaml:"headers,omitempty"`
+	// Body of the request; it may hold what url may.
+	Body string `yaml:"body,omitempty" rule:"length=4096"`
+	// Status is the expected status code.
+	Status int `yaml:"status,omitempty" rule:"range=100..599,default=200"`
+	// Match is an expression (RE2) that the body of the response must match
+	// somewhere.
+	Match string `yaml:"match,omitempty" rule:"length=1024,default=any body"`
+	// Attempts is how often it is tried before it has failed.
+	Attempts int `yaml:"attempts,omitempty" rule:"range=1..20,default=1"`
+	// Interval is the time between two attempts.
+	Interval Wait `yaml:"interval,omitempty" rule:"duration=100ms..10m,default=1s"`
+	// Timeout is how long one attempt may take.
+	Timeout Wait `yaml:"timeout,omitempty" rule:"duration=100ms..5m,default=10s"`
 }
 
 // Hook is a predeploy or postdeploy job: either actions or tasks. Hooks can be
@@ -52,95 +83,22 @@ type Container struct {
 	Env map[string]string `yaml:"env,omitempty"`
 }
 
-// Analysis watches the deployed version. The first check that fails fails the
-// job at once; the job succeeds only when the whole duration has passed.
-type Analysis struct {
-	// Duration is how long to watch, at most 48 hours. A check still running
-	// at the end is waited for.
-	Duration Duration `yaml:"duration" rule:"required,duration=1s..48h"`
-	// GoogleCloud checks alerts of Cloud Monitoring.
-	GoogleCloud *GoogleCloudAnalysis `yaml:"googleCloud,omitempty"`
-	// CustomChecks run containers.
-	CustomChecks []CustomCheck `yaml:"customChecks,omitempty"`
-}
-
-// GoogleCloudAnalysis checks alerts of Cloud Monitoring.
-type GoogleCloudAnalysis struct {
-	// AlertPolicyChecks fail while an alert is active.
-	AlertPolicyChecks []AlertPolicyCheck `yaml:"alertPolicyChecks" rule:"required,items=1.."`
-}
-
-// AlertPolicyCheck fails while an alert of its policies is active.
-type AlertPolicyCheck struct {
-	// ID names the check, unique in the analysis.
-	ID string `yaml:"id" rule:"required,id"`
-	// AlertPolicies are names of alert policies.
-	AlertPolicies []string `yaml:"alertPolicies" rule:"required,items=1..,unique,format=projects/*/alertPolicies/*"`
-	// Labels leave only the alerts that have all of them.
-	Labels map[string]string `yaml:"labels,omitempty"`
-}
-
-// CustomCheck runs a container again and again; a non-zero exit code fails.
-type CustomCheck struct {
-	// ID names the check, unique in the analysis.
-	ID string `yaml:"id" rule:"required,id"`
-	// Frequency is the time between two runs, at least 5 minutes.
-	Frequency *Duration `yaml:"frequency,omitempty" rule:"duration=5m..,default=300s"`
-	// Task is what runs.
-	Task Task `yaml:"task" rule:"required"`
-}
-
-// Every is the time between two runs of c.
-func (c CustomCheck) Every() time.Duration {
-	if c.Frequency == nil {
-		return 5 * time.Minute
+// verification is what verifies besides Skaffold, whichever key it was given by.
+func (j Jobs) verification() VerifyConfig {
+	switch {
+	case j.VerifyConfig != nil:
+		return *j.VerifyConfig
+	case j.Verify != nil:
+		return VerifyConfig{Tasks: j.Verify.Tasks, HTTP: j.Verify.HTTP}
 	}
-	return time.Duration(*c.Frequency)
+	return VerifyConfig{}
 }
 
 // VerifyTasks are the containers that verify, whichever key they were given by.
-func (j Jobs) VerifyTasks() []Task {
-	switch {
-	case j.VerifyConfig != nil:
-		return j.VerifyConfig.Tasks
-	case j.Verify != nil:
-		return j.Verify.Tasks
-	}
-	return nil
-}
+func (j Jobs) VerifyTasks() []Task { return j.verification().Tasks }
 
 // Verifies reports whether there is a verify job.
-func (j Jobs) Verifies() bool {
-	return j.VerifyConfig != nil || (j.Verify != nil && (j.Verify.Skaffold || len(j.Verify.Tasks) > 0))
-}
+func (j Jobs) Verifies() bool { return j.VerifyConfig != nil || j.Verify.asks() }
 
-func (j Jobs) rules(at *judge) {
-	if j.VerifyConfig != nil && j.Verify != nil && (j.Verify.Skaffold || len(j.Verify.Tasks) > 0) {
-		at.key("verifyConfig").bad("cannot be used together with verify: keep one of them")
-	}
-	if j.Predeploy != nil {
-		j.Predeploy.rules(at.key("predeploy"))
-	}
-	if j.Postdeploy != nil {
-		j.Postdeploy.rules(at.key("postdeploy"))
-	}
-	if j.Analysis != nil {
-		j.Analysis.rules(at.key("analysis"))
-	}
-}
-
-func (h *Hook) rules(at *judge) {
-	exactlyOne(at, []choice{{"actions", h.Actions != nil}, {"tasks", h.Tasks != nil}})
-}
-
-func (a *Analysis) rules(at *judge) {
-	names := newIDs()
-	if a.GoogleCloud != nil {
-		for i, c := range a.GoogleCloud.AlertPolicyChecks {
-			names.add(at.key("googleCloud").key("alertPolicyChecks").item(i).key("id"), c.ID)
-		}
-	}
-	for i, c := range a.CustomChecks {
-		names.add(at.key("customChecks").item(i).key("id"), c.ID)
-	}
-}
+// asks reports whether v is there and not false.
+func (v *Verify) asks() bool { return v != nil && (v.Skaffold || len(v.Tasks)+len(v.HTTP) > 0) }

@@ -21,7 +21,6 @@ var (
 	_ scalar = (*Minutes)(nil)
 	_ scalar = (*Wait)(nil)
 	_ scalar = (*Replicas)(nil)
-	_ scalar = (*Verify)(nil)
 )
 
 // Duration is written in seconds, such as 60s or 1.5s.
@@ -153,29 +152,5 @@ func (r *Replicas) fromScalar(n *yaml.Node) string {
 		return fmt.Sprintf("is %s, want at most 100%%", n.Value)
 	}
 	*r = Replicas{Count: int(count), Percent: percent}
-	return ""
-}
-
-// Verify is true, false or an object with tasks.
-type Verify struct {
-	// Skaffold runs skaffold verify.
-	Skaffold bool `yaml:"-"`
-	// Tasks run one after another; the first failure fails the job.
-	Tasks []Task `yaml:"tasks" rule:"required,items=1.."`
-}
-
-// MarshalYAML writes the form it was read from.
-func (v Verify) MarshalYAML() (any, error) {
-	if len(v.Tasks) == 0 {
-		return v.Skaffold, nil
-	}
-	return VerifyConfig{Tasks: v.Tasks}, nil
-}
-
-func (v *Verify) fromScalar(n *yaml.Node) string {
-	if n.ShortTag() != boolTag {
-		return fmt.Sprintf("is %s, want true, false or an object with tasks", show(n))
-	}
-	v.Skaffold = isTrue(n)
 	return ""
 }

@@ -74,6 +74,7 @@ func serviceFields(d document, allowTraffic bool, ps *Problems) {
 	if name := key(d.root, "spec", "template", "metadata", "name"); name != nil {
 		d.bad(ps, name, "spec.template.metadata.name", "Serin names revisions by their content: remove it")
 	}
+	adopted(d, ps)
 	if traffic := key(d.root, "spec", "traffic"); traffic != nil && !allowTraffic {
 		d.bad(ps, traffic, "spec.traffic", "Serin writes the split between revisions: remove it (only a custom canary writes its own)")
 	}
@@ -82,6 +83,18 @@ func serviceFields(d document, allowTraffic bool, ps *Problems) {
 			d.bad(ps, d.root, part, "is missing: a service needs a template with containers")
 			return
 		}
+	}
+}
+
+// adoptRevision names a revision that somebody else has made: the release is that one.
+const adoptRevision = "serin.dev/adopt-revision"
+
+// adopted checks that a revision to adopt is one of the service.
+func adopted(d document, ps *Problems) {
+	revision, service := field(d.root, "spec", "template", "metadata", "annotations", adoptRevision), field(d.root, "metadata", "name")
+	if revision != nil && service != nil && !strings.HasPrefix(revision.Value, service.Value+"-") {
+		d.bad(ps, revision, "spec.template.metadata.annotations["+adoptRevision+"]",
+			fmt.Sprintf("%q is no revision of service %s", revision.Value, service.Value))
 	}
 }
 

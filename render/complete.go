@@ -9,8 +9,8 @@ import (
 
 // Complete renders a plan: one manifest for each phase, in order, made by the
 // request of the same index. It fills in what only rendering knows: the digest of each
-// phase's manifest, the Cloud Run service or the namespace in a cluster, which all phases
-// must share, and warnings.
+// phase's manifest and of its jobs' documents, the Cloud Run service or the namespace in a
+// cluster, which all phases must share, and warnings.
 //
 // Where a rollout has a canary Deployment beside the original, the manifest of a canary
 // phase holds only what belongs to the canary, made from what was rendered; stable's is
@@ -37,12 +37,35 @@ func Complete(s *Source, p *rollout.Plan, requests []Request) ([]Manifest, error
 			return nil, phaseError(*ph, err)
 		}
 		ph.Manifest = rollout.Digest(m.Content)
+		if err := completeJobs(s, p, i, requests[i], &m); err != nil {
+			return nil, fmt.Errorf("phase %s: %w", ph.ID, err)
+		}
 		manifests[i] = m
 	}
 	if last != nil && p.Kubernetes.Canary() {
 		p.Warnings = append(p.Warnings, last.warnings(p)...)
 	}
 	return manifests, nil
+}
+
+// completeJobs completes the jobs of the phase at index i, whose manifest is m.
+func completeJobs(s *Source, p *rollout.Plan, i int, r Request, m *Manifest) error {
+	made, err := s.Jobs(r)
+	if err != nil {
+		return err
+	}
+	m.Specs = made.Specs
+	m.count(made)
+	for k, spec := range made.Specs {
+		job := &p.Phases[i].Jobs[k]
+		if len(spec.Content) > 0 {
+			job.Spec = rollout.Digest(spec.Content)
+		}
+		for _, w := range spec.Warnings {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s of phase %s: %s", job.ID, p.Phases[i].ID, w))
+		}
+	}
+	return nil
 }
 
 func phaseError(ph rollout.Phase, err error) error {

@@ -45,8 +45,8 @@ func unmatched(names, there []string) Problems {
 	return Problems{{Path: "images", Text: fmt.Sprintf("no container uses %s: %s", strings.Join(names, ", "), known("the source has", there))}}
 }
 
-// CheckImages reports the names of Request.Images that no manifest of a release
-// has. It is for manifests rendered with SomeImages.
+// CheckImages reports the names of Request.Images that no manifest of a release and no
+// job of a phase has. It is for manifests rendered with SomeImages.
 func CheckImages(manifests ...Manifest) error {
 	if len(manifests) == 0 {
 		return nil

@@ -18,8 +18,11 @@ type Manifest struct {
 	Content []byte
 	// Objects are the documents of Content, in its order. No two are the same object.
 	Objects []Object
-	// Unmatched are the names of Request.Images that the manifest does not have, sorted.
+	// Unmatched are the names of Request.Images that the manifest does not have, sorted; of
+	// one made by Complete those that its jobs have neither.
 	Unmatched []string
+	// Specs has one entry for each of Request.Jobs, from Complete.
+	Specs []Spec
 
 	docs   documents
 	images []string // as they stand in the source

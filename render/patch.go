@@ -45,12 +45,8 @@ func (c *config) patch(root, p *value) (*value, *value, error) {
 		return nil, at(p, "op"), fmt.Errorf("%q is not supported: write add, remove or replace", op)
 	}
 	to := at(p, "path")
-	section := "/manifests/"
-	if c.legacy {
-		section = "/deploy/"
-	}
-	if !strings.HasPrefix(to.text, section) {
-		return nil, to, fmt.Errorf("%q is not supported: a patch changes something below %s", to.text, section)
+	if places := c.patched(); !slices.ContainsFunc(places, func(place string) bool { return below(to.text, place) }) {
+		return nil, to, fmt.Errorf("%q is not supported: a patch changes something below %s", to.text, strings.Join(places, ", "))
 	}
 	item := p.get("value")
 	if item == nil && op != "remove" {
@@ -58,6 +54,19 @@ func (c *config) patch(root, p *value) (*value, *value, error) {
 	}
 	next, err := edit(root, pointer(to.text), op, item)
 	return next, to, err
+}
+
+// patched lists the sections that a patch may change.
+func (c *config) patched() []string {
+	if c.legacy {
+		return []string{"/deploy/", "/verify"}
+	}
+	return []string{"/manifests/", "/verify", "/customActions"}
+}
+
+// below reports whether p is place or inside it; what ends with a slash is no place itself.
+func below(p, place string) bool {
+	return p == place && !strings.HasSuffix(place, "/") || strings.HasPrefix(p, strings.TrimSuffix(place, "/")+"/")
 }
 
 // pointer splits a JSON pointer.

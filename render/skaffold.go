@@ -16,6 +16,7 @@ import (
 // config is a skaffold.yaml that has been read but not yet given profiles.
 type config struct {
 	file     string // slash path inside the source; paths in it are relative to its folder
+	content  []byte
 	root     *value
 	legacy   bool // v2beta29: deploy names the manifests; later versions have a section manifests
 	profiles []string
@@ -39,7 +40,7 @@ func readConfig(name string, content []byte) (*config, error) {
 		ps = append(ps, yamlProblem(name, err))
 		return nil, ps.failure("render")
 	}
-	c := &config{file: name, root: root}
+	c := &config{file: name, content: content, root: root}
 	bad := ps.in(name)
 	if !c.version(bad) {
 		return nil, ps.failure("render")
@@ -148,15 +149,7 @@ func (c *config) names(bad report) {
 func (c *config) resolve(profiles []string) (recipe, error) {
 	var ps Problems
 	bad := ps.in(c.file)
-	root := c.root
-	for _, name := range profiles {
-		i := slices.Index(c.profiles, name)
-		if i < 0 {
-			ps = append(ps, Problem{File: c.file, Path: "profiles", Text: fmt.Sprintf("there is no profile %q: %s", name, known("this file has", c.profiles))})
-			continue
-		}
-		root = c.profile(root, c.root.get("profiles").items[i], bad)
-	}
+	root := c.lay(c.root, profiles, &ps)
 	if err := ps.failure("render"); err != nil {
 		return recipe{}, err
 	}
@@ -165,8 +158,22 @@ func (c *config) resolve(profiles []string) (recipe, error) {
 	return r, ps.failure("render")
 }
 
-// profile lays p over root. As in Skaffold, a field of manifests or deploy in a
-// profile replaces the whole field, and fields that it lacks stay.
+// lay lays profiles over root, which holds them, in order.
+func (c *config) lay(root *value, profiles []string, ps *Problems) *value {
+	all := root.get("profiles")
+	for _, name := range profiles {
+		i := slices.Index(c.profiles, name)
+		if i < 0 {
+			*ps = append(*ps, Problem{File: c.file, Path: "profiles", Text: fmt.Sprintf("there is no profile %q: %s", name, known("this file has", c.profiles))})
+			continue
+		}
+		root = c.profile(root, all.items[i], ps.in(c.file))
+	}
+	return root
+}
+
+// profile lays p over root. As in Skaffold, a list and a field of manifests or deploy in
+// a profile replace the whole list or field, and what it lacks stays.
 func (c *config) profile(root, p *value, bad report) *value {
 	check(p, c.rules(false), bad)
 	for _, section := range []string{"manifests", "deploy"} {
@@ -179,16 +186,26 @@ func (c *config) profile(root, p *value, bad report) *value {
 			base = &value{kind: yaml.MappingNode, line: over.line, path: over.path}
 		}
 		for i, key := range over.keys {
-			item := over.items[i]
-			if item.kind == yaml.SequenceNode && len(item.items) == 0 {
-				bad(item, "an empty list in a profile does not clear the list: use a patch {op: remove, path: /%s/%s}", section, key)
-				continue
-			}
-			base = base.with(key, item)
+			base = replace(base, key, over.items[i], bad, "/"+section+"/"+key)
 		}
 		root = root.with(section, base)
 	}
+	for _, section := range taskSections() {
+		if over := p.get(section); over != nil {
+			root = replace(root, section, over, bad, "/"+section)
+		}
+	}
 	return c.patches(root, p.get("patches"), bad)
+}
+
+// replace gives base the item of a profile, which cannot be an empty list: to Skaffold
+// that is none.
+func replace(base *value, key string, item *value, bad report, where string) *value {
+	if item.kind == yaml.SequenceNode && len(item.items) == 0 {
+		bad(item, "an empty list in a profile does not clear the list: use a patch {op: remove, path: %s}", where)
+		return base
+	}
+	return base.with(key, item)
 }
 
 // recipe reads what to render out of a config whose fields have been checked.

@@ -40,6 +40,9 @@ type Request struct {
 	// serving.knative.dev, RuntimeKubernetes all others; "" keeps all. To keep none is an
 	// error.
 	Runtime rollout.Runtime
+	// Jobs are those of the phase, as many and in the same order as in the plan; nil is
+	// none to complete. Only Complete and Source.Jobs use them.
+	Jobs []Job
 }
 
 // Open reads the source in fsys. If it has a skaffold.yaml (or .yml) at the top

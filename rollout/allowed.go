@@ -69,7 +69,8 @@ func personCommands() []CommandRule {
 			CommandAdvance, ofRollout,
 			[]State{StateInProgress},
 			single(),
-			"the phase is the first PENDING one, not the first of all, and the one before is SUCCEEDED or SKIPPED; it is not paused", "the phase begins",
+			"the phase is the first PENDING one, not the first of all, and the one before is SUCCEEDED or SKIPPED; it is not paused. The first of all only while a webhook holds it",
+			"the phase begins, whatever its webhook says",
 		},
 	}
 }
@@ -114,7 +115,8 @@ func runCommands() []CommandRule {
 			CommandResume, ofRollout,
 			[]State{StatePending, StateInProgress, StateHalted, StateFailed},
 			[]Role{RoleSingle, RoleController, RoleChild},
-			"it is paused, or waits for a person who looks; of a child only the latter", "it goes on; with accept what is observed is the new baseline",
+			"it is paused, or waits for a person who looks; of a child only the latter",
+			"it goes on, and a job whose verdict a person was asked about runs again; with accept what is observed is the new baseline, or that job passes",
 		},
 	}
 }

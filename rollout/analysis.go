@@ -43,7 +43,7 @@ type Secret struct {
 // Check is a query that is asked again and again. Its value must lie from Min to Max.
 type Check struct {
 	ID       string        `json:"id"`
-	Query    string        `json:"query"` // PromQL, with {{.Canary}}, {{.Stable}}, {{.Service}}, {{.Namespace}}, {{.Interval}}
+	Query    string        `json:"query"` // PromQL, with {{.Canary}}, {{.Stable}}, {{.Service}}, {{.Namespace}}, {{.Interval}}; {{regex .Canary}} within =~, {{snake .Service}} with _ for what is no letter or digit
 	Interval time.Duration `json:"interval"`
 	Warmup   time.Duration `json:"warmup,omitempty"` // nothing is asked before
 	Min      *float64      `json:"min,omitempty"`

@@ -14,15 +14,15 @@ const (
 	EventGranted       EventKind = "granted"       // the lane is this rollout's
 	EventBaseline      EventKind = "baseline"      // Split, URL; Digest: of the stored baseline
 	EventSettled       EventKind = "settled"       // Split, Revision: the recorded stable
-	EventSkipped       EventKind = "skipped"       // Phase; Note: why
+	EventSkipped       EventKind = "skipped"       // Phase; Job: only that one; Note: why
 	EventWaiting       EventKind = "waiting"       // Waiting
 	EventAdvanced      EventKind = "advanced"      // Phase, Actor, Reason
-	EventResumed       EventKind = "resumed"       // Actor, Reason; Note: "accepted" with --accept
+	EventResumed       EventKind = "resumed"       // Actor, Reason; Note: "accepted" with --accept; Phase, Job: by itself, and no pause ends
 	EventJobStarted    EventKind = "jobStarted"    // Phase, Job, Attempt
 	EventShifted       EventKind = "shifted"       // Phase, Weight, Split, Revision, Assumed; Note: what Split does not say
-	EventJobSucceeded  EventKind = "jobSucceeded"  // Phase, Job, Outcome
+	EventJobSucceeded  EventKind = "jobSucceeded"  // Phase, Job, Outcome; Note: why, where the verdict is not pass
 	EventJobFailed     EventKind = "jobFailed"     // Phase, Job, Outcome; Note: the platform's reason
-	EventJudged        EventKind = "judged"        // Phase, Job, Outcome: a verdict that a person decides about
+	EventJudged        EventKind = "judged"        // Phase, Job, Outcome; Note: its reason. A verdict that a person decides about
 	EventTerminating   EventKind = "terminating"   // Phase, Job, Actor, Reason
 	EventJobTerminated EventKind = "jobTerminated" // Phase, Job
 	EventRetried       EventKind = "retried"       // Phase, Job, Actor, Reason
@@ -139,6 +139,8 @@ func (e Event) verb() string {
 		return "ended " + string(e.State)
 	case e.Kind == EventChild && e.Child != nil:
 		return e.Child.String()
+	case e.Kind == EventJudged && e.Outcome != nil:
+		return "judged " + string(e.Outcome.Verdict)
 	case e.Kind == EventRepair && e.Repair != nil:
 		return "repair " + e.Repair.String()
 	}

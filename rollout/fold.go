@@ -67,11 +67,18 @@ func (s *Status) created(e Event) {
 }
 
 // resumed ends a pause and what a person, or a worker, was asked for. A timer that runs goes on,
-// and so does a halt.
-func (s *Status) resumed(Event) {
-	s.Paused = false
-	if s.State != StateHalted && s.Waiting != nil && (s.Waiting.For == WaitPerson || s.Waiting.For == WaitWorker) {
+// and so does a halt. What is resumed in a phase is no pause: a server that answers again.
+func (s *Status) resumed(e Event) {
+	if e.Phase == "" {
+		s.Paused = false
+	}
+	if s.State == StateHalted || s.Waiting == nil {
+		return
+	}
+	switch s.Waiting.For {
+	case WaitPerson, WaitWorker, WaitMetrics:
 		s.Waiting = nil
+	case WaitAdvance, WaitApproval, WaitLane, WaitWindow, WaitTimer:
 	}
 }
 
@@ -119,9 +126,17 @@ func (s *Status) ended(e Event) {
 	}
 }
 
+// skip skips a phase, or only a job of it that nothing is to be found out by.
 func (s *Status) skip(e Event) {
 	ph, _ := s.Phase(e.Phase)
 	if ph == nil {
+		return
+	}
+	if e.Job != "" {
+		if job := s.Job(e.Phase, e.Job); job != nil && job.State == JobPending {
+			job.State, job.Skip = JobSkipped, e.Note
+			s.finish(ph, e.Time)
+		}
 		return
 	}
 	ph.State, ph.Skip = PhaseSkipped, e.Note
@@ -163,9 +178,11 @@ func (s *Status) jobStarted(e Event) {
 	if ph.State != PhaseInProgress {
 		ph.State, ph.Started, ph.Ended = PhaseInProgress, e.Time, time.Time{}
 	}
-	// From here on the platform may hold a revision, a tag or a weight of ours.
-	s.Unsettled, s.Restored = true, false
-	s.PromotionBegun = s.PromotionBegun || ph.ID == StablePhase
+	if e.Job == JobDeploy { // no other job writes to what serves
+		// From here on the platform may hold a revision, a tag or a weight of ours.
+		s.Unsettled, s.Restored = true, false
+		s.PromotionBegun = s.PromotionBegun || ph.ID == StablePhase
+	}
 }
 
 func (s *Status) jobSucceeded(e Event) {
@@ -219,6 +236,9 @@ func (s *Status) ignored(e Event) {
 	}
 	s.revive(i)
 	job.State = JobIgnored
+	if s.Restored {
+		ph.skipUnserved()
+	}
 	s.finish(ph, e.Time)
 }
 
@@ -259,42 +279,5 @@ func (s *Status) revive(i int) {
 				ph.Jobs[k].State = JobPending
 			}
 		}
-	}
-}
-
-// abort aborts the jobs that have not ended. One in progress is there only when the
-// rollout was cancelled while a person was asked.
-func (ph *PhaseStatus) abort() {
-	for k := range ph.Jobs {
-		j := &ph.Jobs[k]
-		switch j.State {
-		case JobInProgress:
-			j.endRun(RunTerminated, "")
-			j.State = JobAborted
-		case JobPending:
-			j.State = JobAborted
-		case JobDisabled, JobSucceeded, JobFailed, JobAborted, JobSkipped, JobIgnored:
-		}
-	}
-}
-
-func (ph *PhaseStatus) reset() {
-	for k := range ph.Jobs {
-		if ph.Jobs[k].State != JobDisabled {
-			ph.Jobs[k].State = JobPending
-		}
-	}
-}
-
-// found keeps what the job's latest run has found.
-func (j *JobStatus) found(o *Outcome) {
-	if j != nil && j.Run != nil && o != nil {
-		j.Run.Outcome = o
-	}
-}
-
-func (j *JobStatus) endRun(state RunState, failure string) {
-	if j != nil && j.Run != nil && (j.Run.State == RunInProgress || j.Run.State == RunTerminating) {
-		j.Run.State, j.Run.Failure = state, failure
 	}
 }

@@ -1,6 +1,10 @@
 package rollout
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // JobSpec is what a predeploy, verify, analysis or postdeploy job does. It is a document of the
 // artifact store, and Job.Spec its digest: a plan stays small, and no environment variable of
@@ -19,6 +23,8 @@ type Task struct {
 	Command []string          `json:"command,omitempty"` // replaces the entrypoint
 	Args    []string          `json:"args,omitempty"`
 	Env     map[string]string `json:"env,omitempty"` // before what Serin sets itself
+
+	Timeout time.Duration `json:"timeout,omitempty"` // how long it may run, then it fails; 0: as long as its job
 }
 
 // HTTPCheck is one request that a worker makes. URL and Body may hold {{.CanaryURL}}, {{.Service}},
@@ -74,6 +80,28 @@ type CheckStatus struct {
 	Failed  int      `json:"failed,omitempty"`  // of them, outside its limits
 	Last    *float64 `json:"last,omitempty"`    // the newest value; nil: none yet
 	Score   *float64 `json:"score,omitempty"`   // 0 to 100, of a comparison's group
+}
+
+// String is one line, such as "errors fail: 9 of 20 samples outside its limits, last 7.5".
+func (c CheckStatus) String() string {
+	out := c.ID + " " + cmp.Or(string(c.Verdict), "unknown")
+	sep := ": "
+	add := func(text string) { out, sep = out+sep+text, ", " }
+	if c.Samples > 0 && c.Failed > 0 {
+		add(fmt.Sprintf("%d of %d samples outside its limits", c.Failed, c.Samples))
+	} else if c.Samples > 0 {
+		add(fmt.Sprintf("%d samples", c.Samples))
+	}
+	if c.Last != nil {
+		add(fmt.Sprintf("last %.4g", *c.Last))
+	}
+	if c.Score != nil {
+		add(fmt.Sprintf("score %.4g", *c.Score))
+	}
+	if c.Reason != "" {
+		add(c.Reason)
+	}
+	return out
 }
 
 // LogLines is how many of the last lines of a task are kept.

@@ -229,6 +229,7 @@ func TestFoldHoldsForAnyOrder(t *testing.T) {
 		rollout.EventWaiting, rollout.EventAdvanced, rollout.EventResumed, rollout.EventJobStarted, rollout.EventShifted,
 		rollout.EventJobSucceeded, rollout.EventJobFailed, rollout.EventTerminating, rollout.EventJobTerminated, rollout.EventRetried,
 		rollout.EventIgnored, rollout.EventFailed, rollout.EventRestored, rollout.EventRestoreFailed, rollout.EventCancelling, rollout.EventRefused, rollout.EventEnded,
+		rollout.EventJudged,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := rollout.NewStatus("v2-to-prod-0001", plan())

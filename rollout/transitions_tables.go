@@ -16,6 +16,9 @@ func fails[S ~string](to S, when string, from ...S) []Transition {
 	return append(by(EventJobFailed, to, when, from...), by(EventJobTerminated, to, when, from...)...)
 }
 
+// givenUp is why a deploy that was done fails all the same.
+const givenUp = "a webhook asks to roll back; or a child: over the failure budget its controller gives it up"
+
 func rolloutRows() []Transition {
 	return slices.Concat(
 		by(EventCreated, StatePendingApproval, "the plan has an approval", ""),
@@ -61,7 +64,8 @@ func phaseRows() []Transition {
 		by(EventRetried, PhasePending, "a later phase", PhaseAborted),
 		fails(PhaseFailed, "a job of it", PhaseInProgress),
 		fails(PhaseFailed, "before its first job, while the rollout prepares", PhasePending),
-		by(EventJobFailed, PhaseFailed, "a child: over the failure budget its controller gives it up", PhaseSucceeded, PhaseSkipped),
+		by(EventSkipped, PhaseSucceeded, "its last job", PhaseInProgress),
+		by(EventJobFailed, PhaseFailed, givenUp, PhaseSucceeded, PhaseSkipped),
 		fails(PhaseAborted, "a job of an earlier phase", PhasePending),
 		by(EventEnded, PhaseAborted, "the rollout is CANCELLED or APPROVAL_REJECTED", PhasePending, PhaseInProgress),
 	)
@@ -76,12 +80,13 @@ func jobRows() []Transition {
 		by(EventJobSucceeded, JobSucceeded, "", JobInProgress),
 		fails(JobFailed, "", JobInProgress),
 		fails(JobFailed, "before it, while the rollout prepares", JobPending),
-		by(EventJobFailed, JobFailed, "a child: over the failure budget its controller gives it up", JobSucceeded, JobIgnored, JobSkipped),
+		by(EventJobFailed, JobFailed, givenUp, JobSucceeded, JobIgnored, JobSkipped),
 		fails(JobAborted, "a job before it", JobPending),
 		by(EventIgnored, JobIgnored, "", JobFailed),
 		by(EventIgnored, JobPending, "a later job", JobAborted),
 		by(EventRetried, JobPending, "", JobFailed),
 		by(EventRetried, JobPending, "a later job", JobAborted),
+		by(EventIgnored, JobSkipped, "a later job, which would look at traffic that was restored", JobAborted),
 		by(EventRetried, JobPending, "traffic was restored: every job of the phase", JobSucceeded, JobIgnored, JobSkipped),
 		by(EventEnded, JobAborted, "the rollout is CANCELLED or APPROVAL_REJECTED", JobPending, JobInProgress),
 	)

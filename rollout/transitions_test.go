@@ -222,6 +222,9 @@ func (h *history) work() []Event {
 	}
 	for _, j := range ph.Jobs {
 		if j.State == JobPending {
+			if ph.State == PhaseInProgress {
+				next = append(next, Event{Kind: EventSkipped, Phase: ph.ID, Job: j.ID})
+			}
 			h.attempt++
 			return append(next, Event{Kind: EventJobStarted, Phase: ph.ID, Job: j.ID, Attempt: h.attempt})
 		}

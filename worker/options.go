@@ -3,9 +3,12 @@ package worker
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -30,6 +33,12 @@ type Options struct {
 	KubernetesQPS int
 	// KubernetesBurst bounds those at once, SERIN_KUBERNETES_BURST; 0 is the provider's default.
 	KubernetesBurst int
+	// Hosts may be sent requests that a configuration asks for, SERIN_HTTP_HOSTS: names separated
+	// by commas, each with or without a port, or "*.shop.svc". None by default.
+	Hosts activities.Hosts
+	// Secrets is the folder with what configurations refer to as a file, SERIN_SECRETS; "" allows
+	// no file. Variables that they refer to begin with SERIN_SECRET_.
+	Secrets string
 }
 
 // DefaultWorkflowCache keeps a worker small while thousands of rollouts wait for people: what
@@ -44,8 +53,12 @@ func FromEnvironment(getenv func(string) string) (Options, error) {
 		Artifacts: getenv("SERIN_ARTIFACTS"),
 		Shared:    getenv("SERIN_ARTIFACTS_SHARED") == "1",
 		Listen:    getenv("SERIN_LISTEN"),
+		Secrets:   getenv("SERIN_SECRETS"),
 	}
 	var err error
+	if o.Hosts, err = hosts(getenv("SERIN_HTTP_HOSTS")); err != nil {
+		return o, err
+	}
 	if o.WorkflowCache, err = positive(getenv, "SERIN_WORKFLOW_CACHE"); err != nil {
 		return o, err
 	}
@@ -54,6 +67,25 @@ func FromEnvironment(getenv func(string) string) (Options, error) {
 	}
 	o.KubernetesBurst, err = positive(getenv, "SERIN_KUBERNETES_BURST")
 	return o, err
+}
+
+// hosts reads "gate.shop.svc, *.test". What is no name of a host would allow nothing, silently.
+func hosts(text string) (activities.Hosts, error) {
+	var out activities.Hosts
+	for each := range strings.SplitSeq(text, ",") {
+		host := strings.TrimSpace(each)
+		if host == "" {
+			continue
+		}
+		if u, err := url.Parse("http://" + strings.TrimPrefix(host, "*.")); err != nil || u.Host == "" || "http://"+u.Host != u.String() || strings.Contains(u.Host, "*") {
+			return nil, &rollout.Error{
+				Op: "read the environment", On: "SERIN_HTTP_HOSTS=" + text, Kind: rollout.Invalid,
+				Err: fmt.Errorf("%q is no host", host), Fix: "give names such as gate.shop.svc, gate.shop.svc:8080 or *.shop.svc, separated by commas",
+			}
+		}
+		out = append(out, host)
+	}
+	return out, nil
 }
 
 // positive reads a number above 0; 0 is a variable that is not set.

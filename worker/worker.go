@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -15,8 +16,13 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/activities/analysis"
 	"github.com/serin-dev/serin/activities/cloudrun"
+	"github.com/serin-dev/serin/activities/googlecloud"
+	"github.com/serin-dev/serin/activities/jobs"
 	"github.com/serin-dev/serin/activities/kubernetes"
+	"github.com/serin-dev/serin/activities/notify"
+	"github.com/serin-dev/serin/activities/prometheus"
 	"github.com/serin-dev/serin/activities/release"
 	"github.com/serin-dev/serin/artifact"
 	"github.com/serin-dev/serin/rollout"
@@ -80,14 +86,16 @@ func New(temporal client.Client, store *artifact.Store, o Options, fatal func(er
 		DisableRegistrationAliasing: true,
 		OnFatalError:                fatal,
 	})
-	w.RegisterActivity(activities.NewSteps(platforms(store, o), store))
+	secrets := activities.Secrets{Getenv: os.Getenv, Folder: o.Secrets}
+	atTarget(w, store, o, secrets)
 	if !own {
 		return w
 	}
 	workflows.Register(w)
 	w.RegisterActivity(activities.NewEntities(temporal))
 	r := release.New(store, temporal, o.private())
-	for name, do := range map[string]any{
+	n := notify.New(r, temporal, secrets, o.Hosts)
+	register(w, map[string]any{
 		activities.ReadConfiguration: r.ReadConfiguration,
 		activities.PlanRelease:       r.PlanRelease,
 		activities.LoadPlan:          r.LoadPlan,
@@ -95,10 +103,36 @@ func New(temporal client.Client, store *artifact.Store, o Options, fatal func(er
 		activities.Automations:       r.Automations,
 		activities.Abandon:           r.Abandon,
 		activities.SetSuspended:      r.SetSuspended,
-	} {
+		activities.RouteNotices:      n.RouteNotices,
+		activities.DeliverNotices:    n.DeliverNotices,
+	})
+	adopts(w, temporal, store)
+	return w
+}
+
+// atTarget registers what runs near a target: on every task queue.
+func atTarget(w sdkworker.Worker, store *artifact.Store, o Options, secrets activities.Secrets) {
+	p := platforms(store, o)
+	w.RegisterActivity(activities.NewSteps(p, store))
+	j := jobs.New(jobs.Options{Platforms: p, Artifacts: store, Hosts: o.Hosts})
+	google := googlecloud.New()
+	a := analysis.New(analysis.Options{
+		Platforms: p, Artifacts: store, Alerts: google, Errors: google, Asker: j, Env: jobs.Env,
+		Analyzer: prometheus.Shared(prometheus.New(prometheus.Options{Secrets: secrets})),
+	})
+	register(w, map[string]any{
+		activities.RunJob:     j.RunJob,
+		activities.StopJob:    j.StopJob,
+		activities.AskWebhook: j.AskWebhook,
+		activities.Analyze:    a.Analyze,
+	})
+	discovers(w, store)
+}
+
+func register(w sdkworker.ActivityRegistry, all map[string]any) {
+	for name, do := range all {
 		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
 	}
-	return w
 }
 
 // platforms has one line for each runtime that this build can roll out to.

@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
 	"go.temporal.io/sdk/client"
 	"gocloud.dev/blob/memblob"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/artifact"
 	"github.com/serin-dev/serin/rollout"
 )
@@ -31,8 +33,9 @@ func TestFromEnvironment(t *testing.T) {
 			map[string]string{
 				"SERIN_TASK_QUEUE": "eu", "SERIN_ARTIFACTS": "gs://bucket", "SERIN_ARTIFACTS_SHARED": "1", "SERIN_LISTEN": ":9464",
 				"SERIN_KUBERNETES_QPS": "50", "SERIN_KUBERNETES_BURST": "100", "SERIN_WORKFLOW_CACHE": "1000",
+				"SERIN_HTTP_HOSTS": "gate.shop.svc:8080, *.test,", "SERIN_SECRETS": "/etc/serin/secrets",
 			},
-			Options{TaskQueue: "eu", Artifacts: "gs://bucket", Shared: true, Listen: ":9464", KubernetesQPS: 50, KubernetesBurst: 100, WorkflowCache: 1000},
+			Options{TaskQueue: "eu", Artifacts: "gs://bucket", Shared: true, Listen: ":9464", KubernetesQPS: 50, KubernetesBurst: 100, WorkflowCache: 1000, Hosts: activities.Hosts{"gate.shop.svc:8080", "*.test"}, Secrets: "/etc/serin/secrets"},
 			false,
 		},
 		{"a folder", map[string]string{"SERIN_ARTIFACTS": "file:///srv/artifacts"}, Options{TaskQueue: "serin", Artifacts: "file:///srv/artifacts"}, true},
@@ -46,7 +49,7 @@ func TestFromEnvironment(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := FromEnvironment(func(name string) string { return row.env[name] })
-			if err != nil || got != row.want || got.private() != row.private {
+			if err != nil || !reflect.DeepEqual(got, row.want) || got.private() != row.private {
 				t.Errorf("got %+v, private %v; want %+v, %v", got, got.private(), row.want, row.private)
 			}
 		})
@@ -58,6 +61,16 @@ func TestFromEnvironmentRefuses(t *testing.T) {
 	for _, value := range []string{"0", "-1", "1.5", "many"} {
 		_, err := FromEnvironment(func(name string) string { return map[string]string{"SERIN_KUBERNETES_QPS": value}[name] })
 		if rollout.KindOf(err) != rollout.Invalid || !strings.Contains(err.Error(), "SERIN_KUBERNETES_QPS="+value) {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
+func TestFromEnvironmentRefusesWhatIsNoHost(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"http://gate.test", "gate.test/path", "*", "ga te.test", "gate.test,user@gate.test", "a*.test"} {
+		_, err := FromEnvironment(func(name string) string { return map[string]string{"SERIN_HTTP_HOSTS": value}[name] })
+		if rollout.KindOf(err) != rollout.Invalid || !strings.Contains(err.Error(), "SERIN_HTTP_HOSTS="+value) {
 			t.Errorf("%s: %v", value, err)
 		}
 	}

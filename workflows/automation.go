@@ -33,6 +33,7 @@ func (r *run) mayBegin(ctx workflow.Context, ph *rollout.PhaseStatus, i int) boo
 	case r.auto.phase != ph.ID:
 		r.lookInto(ctx, ph.ID, i)
 	case r.auto.automation == "":
+		r.watchBack(ctx)
 		r.wait(ctx, rollout.Waiting{
 			For: rollout.WaitAdvance, Reason: r.advanceReason(ph),
 			Commands: r.commands(rollout.CommandAdvance, rollout.CommandCancel),

@@ -20,11 +20,9 @@ func checkAdvance(r *run, _ workflow.Context, c rollout.Command) error {
 		return fmt.Errorf("%s is %s already", ph.ID, ph.State)
 	}
 	next, i := r.status.NextPhase() // there is one: the named phase is PENDING
-	if i == 0 {
-		return fmt.Errorf("%s is the first phase, which begins by itself", next.ID)
-	}
-	if before := r.status.Phases[i-1]; !before.State.Done() {
-		return fmt.Errorf("%s is %s, not SUCCEEDED or SKIPPED", before.ID, before.State)
+	held := r.gate.phase == next.ID
+	if err := r.follows(i, held); err != nil {
+		return err
 	}
 	if c.Phase != next.ID {
 		return fmt.Errorf("%s comes before %s: no phase is passed over", next.ID, c.Phase)
@@ -32,14 +30,30 @@ func checkAdvance(r *run, _ workflow.Context, c rollout.Command) error {
 	if r.status.Paused {
 		return r.isPaused()
 	}
-	if r.advance == next.ID || r.cancel != nil || !r.prepared {
+	if (r.advance == next.ID && !held) || r.cancel != nil || !r.prepared {
 		return fmt.Errorf("%s is not waiting for an advance", next.ID)
+	}
+	return nil
+}
+
+// follows reports why the phase at index i does not follow a phase that is done. The first one does
+// not have to, while a webhook holds it.
+func (r *run) follows(i int, held bool) error {
+	if i == 0 && !held {
+		return fmt.Errorf("%s is the first phase, which begins by itself", r.status.Phases[i].ID)
+	}
+	if i == 0 {
+		return nil
+	}
+	if before := r.status.Phases[i-1]; !before.State.Done() {
+		return fmt.Errorf("%s is %s, not SUCCEEDED or SKIPPED", before.ID, before.State)
 	}
 	return nil
 }
 
 func doAdvance(r *run, ctx workflow.Context, c rollout.Command) {
 	r.advance = c.Phase
+	r.gate.passed = r.gate.passed || r.gate.phase == c.Phase
 	r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: c.Phase, Actor: c.Actor, Reason: c.Reason})
 }
 
@@ -90,6 +104,8 @@ func (r *run) isPaused() error {
 func checkResume(r *run, _ workflow.Context, c rollout.Command) error {
 	asked := r.asking && r.resume == nil
 	switch {
+	case asked && r.spent && !c.Accept:
+		return notAgain()
 	case !r.status.Paused && !asked:
 		return errors.New("the rollout does not wait for a person")
 	case c.Accept && !asked:

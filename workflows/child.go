@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -68,7 +67,7 @@ func (r *run) directed(ctx workflow.Context, d rollout.Direction) {
 		}
 	case d.Pause != nil, d.Resume != nil:
 		r.held(ctx, d)
-	case d.Fail != "" && r.status.State != rollout.StateFailed:
+	case d.Fail != "" && r.status.State != rollout.StateFailed && !r.promoted():
 		r.giveUp = d.Fail
 		if r.stop != nil && !r.restoring {
 			r.stop()
@@ -94,7 +93,7 @@ func (r *run) held(ctx workflow.Context, d rollout.Direction) {
 // quit fails a child whose controller gave up, and does what onFailure says. The job that it
 // fails, and that a retry runs again, is the last one that was done.
 func (r *run) quit(ctx workflow.Context) {
-	if job := r.status.Job(rollout.StablePhase, rollout.JobDeploy); job != nil && job.State == rollout.JobSucceeded {
+	if r.promoted() {
 		r.giveUp = "" // promoted ones stay
 		return
 	}
@@ -105,13 +104,14 @@ func (r *run) quit(ctx workflow.Context) {
 			phase = ph.ID
 		}
 	}
-	r.fail(ctx, phase, errors.New(why), why)
+	r.fail(ctx, failure{phase: phase, job: rollout.JobDeploy, text: why})
 }
 
 // awaitController waits until the controller lets the phase begin. It tells it first that the
 // one before is done.
 func (r *run) awaitController(ctx workflow.Context, ph *rollout.PhaseStatus) {
 	r.report(ctx)
+	r.watchBack(ctx)
 	r.wait(ctx, rollout.Waiting{
 		For: rollout.WaitAdvance, Reason: "its controller " + r.in.Controller + " lets " + ph.ID + " begin in every child",
 		Commands: []string{"serin rollout advance --pipeline " + r.in.Plan.Pipeline + " --rollout " + r.in.Controller + " --phase " + ph.ID},
@@ -151,13 +151,13 @@ func (r *run) shownWait() *rollout.Waiting {
 		return nil
 	}
 	switch w.For {
-	case rollout.WaitPerson, rollout.WaitWindow, rollout.WaitWorker:
+	case rollout.WaitPerson, rollout.WaitWindow, rollout.WaitWorker, rollout.WaitMetrics:
 		return w
 	case rollout.WaitTimer:
 		if r.repair.waits {
 			return w
 		}
-	case rollout.WaitAdvance, rollout.WaitApproval, rollout.WaitLane, rollout.WaitMetrics:
+	case rollout.WaitAdvance, rollout.WaitApproval, rollout.WaitLane:
 	}
 	return nil
 }

@@ -137,7 +137,9 @@ func (r *run) take(ctx workflow.Context, g rollout.Grant) {
 	if g.Predecessor != nil {
 		r.stableManifest = g.Predecessor.StableManifest
 	}
-	r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
+	if !r.tidying {
+		r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
+	}
 }
 
 // laneCancels takes a cancel of the lane, which was permitted to it: no policy is asked again.
@@ -164,6 +166,7 @@ func (r *run) rolledBack(ctx workflow.Context, b rollout.RolledBack) {
 	if s := r.status.Repair; s != nil && s.Rollback {
 		r.endRepair(ctx, end, b.Refused)
 	}
+	r.bakeRefused(ctx, b.Refused)
 	r.show(ctx)
 }
 
@@ -271,19 +274,18 @@ func isAboutJob(command string) bool {
 // to be: those that the command is for, or else any.
 func (r *run) childCommands(name string) []string {
 	const shown = 3
+	line := "serin rollout " + verb(name) + " --pipeline " + r.in.Plan.Pipeline + " --rollout "
 	var meant, all []string
 	for _, c := range r.status.Children {
 		if c.Rollout == "" {
 			continue
 		}
 		all = append(all, c.Rollout)
-		job, fits := c.FailedJob, c.FailedJob != ""
-		if name == rollout.CommandTerminate {
-			job, fits = rollout.JobDeploy, c.PhaseState == rollout.PhaseInProgress
-		}
-		if fits {
-			meant = append(meant, fmt.Sprintf("serin rollout %s --pipeline %s --rollout %s --phase %s --job %s",
-				verb(name), r.in.Plan.Pipeline, c.Rollout, c.Phase, job))
+		switch {
+		case name != rollout.CommandTerminate && c.FailedJob != "":
+			meant = append(meant, fmt.Sprintf("%s%s --phase %s --job %s", line, c.Rollout, c.Phase, c.FailedJob))
+		case name == rollout.CommandTerminate && c.PhaseState == rollout.PhaseInProgress:
+			meant = append(meant, line+c.Rollout) // the job that runs is the child's to know
 		}
 	}
 	if len(meant) == 0 {

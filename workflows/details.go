@@ -67,7 +67,7 @@ func (r *run) details() string {
 	if s.RollbackOf != "" {
 		b = fmt.Appendf(b, "Rolls back %s\n\n", s.RollbackOf)
 	}
-	b = r.phaseTable(b)
+	b = r.jobList(r.phaseTable(b))
 	if r.children != nil {
 		b = r.children.table(b)
 	}

@@ -179,6 +179,7 @@ func newLed(t *testing.T) *stage {
 		e.RegisterActivityWithOptions(func(context.Context, activities.LoadPlanRequest) (activities.LoadPlanResult, error) {
 			return activities.LoadPlanResult{Plan: s.plan}, nil
 		}, activity.RegisterOptions{Name: activities.LoadPlan})
+		s.registerJobs(e)
 	})
 	s.after()
 	return s

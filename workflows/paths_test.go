@@ -25,7 +25,7 @@ func TestPaths(t *testing.T) {
 	t.Parallel()
 	for _, row := range slices.Concat(
 		advances(), firsts(), failures(), cancels(), drifts(), predecessors(), refusals(),
-		approvals(), rejections(), pauses(), starts(), automations(), windows(), overrides(), repairs(), repairEnds(),
+		approvals(), rejections(), pauses(), starts(), automations(), windows(), overrides(), repairs(), repairEnds(), jobPaths(),
 	) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

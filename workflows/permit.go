@@ -132,6 +132,7 @@ func (r *run) answered(ctx workflow.Context, e errand, ask func() error) bool {
 // of which people see one.
 func (r *run) hold(ctx workflow.Context, e errand, w rollout.Waiting, summary string) {
 	w.Commands = e.commands
+	r.watchBack(ctx)
 	if !same(r.status.Waiting, w) {
 		r.wait(ctx, w)
 	}

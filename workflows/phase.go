@@ -13,6 +13,7 @@ import (
 // phase runs the jobs of a phase that are still PENDING, in their order.
 func (r *run) phase(ctx workflow.Context, id string) {
 	plan, _ := r.in.Plan.Phase(id)
+	r.unwatch()
 	for _, job := range plan.Jobs {
 		if s := r.status.Job(id, job.ID); s.State != rollout.JobPending {
 			continue
@@ -23,20 +24,36 @@ func (r *run) phase(ctx workflow.Context, id string) {
 		if r.ending() {
 			return
 		}
-		// The plan has no other jobs: what this build cannot execute was refused.
-		if !r.deploy(ctx, plan) {
+		if !r.job(ctx, plan, job) {
 			return
 		}
 	}
 }
 
+// begun returns the phase that has begun and has jobs left to run; "" while none does.
+func (r *run) begun() string {
+	for _, ph := range r.status.Phases {
+		for _, j := range ph.Jobs {
+			if ph.State == rollout.PhaseInProgress && j.State == rollout.JobPending {
+				return ph.ID
+			}
+		}
+	}
+	return ""
+}
+
+// nextAttempt counts the runs of a job from 1.
+func (r *run) nextAttempt(phase string, job rollout.JobKind) int {
+	if run := r.status.Job(phase, job).Run; run != nil {
+		return run.Attempt + 1
+	}
+	return 1
+}
+
 // deploy gives the phase's revision the phase's weight, and reports whether it did.
 // Drift leaves the job in progress while a person looks.
 func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
-	attempt := 1
-	if run := r.status.Job(ph.ID, rollout.JobDeploy).Run; run != nil {
-		attempt = run.Attempt + 1
-	}
+	attempt := r.nextAttempt(ph.ID, rollout.JobDeploy)
 	r.record(ctx, rollout.Event{Kind: rollout.EventJobStarted, Phase: ph.ID, Job: rollout.JobDeploy, Attempt: attempt})
 	if ph.Promotion() && !r.isChild() {
 		r.report(ctx) // should this rollout be terminated, the lane knows that promotion had begun
@@ -67,26 +84,41 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 			if err = r.reobserve(ctx, ph, accepted); err == nil {
 				continue
 			}
-			_, text = activities.Cause(err)
 		}
 		r.tried, r.last.By = &ph, ""
-		r.fail(ctx, ph.ID, err, text)
+		r.fail(ctx, failureOf(ph.ID, rollout.JobDeploy, err))
 		return false
 	}
+}
+
+// failure is why a job fails.
+type failure struct {
+	phase      string
+	job        rollout.JobKind
+	text       string
+	terminated bool             // somebody has ended its run
+	outcome    *rollout.Outcome // nil: it has found nothing out
+}
+
+// failureOf returns the failure that an activity's error is.
+func failureOf(phase string, job rollout.JobKind, err error) failure {
+	_, text := activities.Cause(err)
+	return failure{phase: phase, job: job, text: text, terminated: temporal.IsCanceledError(err)}
 }
 
 // fail records a failed job and does what onFailure says. From promotion on
 // nothing is moved back: the canary may be the only healthy copy. Unless the job is
 // repaired, the rollout is then FAILED.
-func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
+func (r *run) fail(ctx workflow.Context, f failure) {
 	gaveUp := r.giveUp != ""
 	if gaveUp {
-		text, r.giveUp = r.giveUp, ""
+		f.text, r.giveUp = r.giveUp, ""
 	}
-	failed := rollout.Event{Kind: rollout.EventJobFailed, Phase: phase, Job: rollout.JobDeploy, Note: text}
-	if temporal.IsCanceledError(err) {
+	failed := rollout.Event{Kind: rollout.EventJobFailed, Phase: f.phase, Job: f.job, Note: f.text, Outcome: f.outcome}
+	if f.terminated {
 		failed.Kind = rollout.EventJobTerminated
 	}
+	r.unwatch()
 	r.record(ctx, failed)
 	if r.cancel == nil && r.in.Plan.OnFailure == rollout.OnFailureRestore {
 		r.restore(ctx)
@@ -105,6 +137,7 @@ func (r *run) fail(ctx workflow.Context, phase string, err error, text string) {
 	r.record(ctx, rollout.Event{Kind: rollout.EventFailed})
 	r.grant = nil
 	r.rollBackAtOnce(ctx)
+	r.bakeFailed(ctx, f)
 	r.report(ctx)
 }
 
@@ -138,65 +171,4 @@ func (r *run) restore(ctx workflow.Context) {
 	}
 	r.last, r.tried = res.Observed.Mark(), nil
 	r.record(ctx, rollout.Event{Kind: rollout.EventRestored, Split: res.Observed.Split.Serving(), Note: res.Note})
-}
-
-// awaitRevival keeps a FAILED rollout until a retry or an ignore asks for the lane
-// again, a newer rollout closes it, or it is cancelled.
-func (r *run) awaitRevival(ctx workflow.Context) {
-	r.rollBack(ctx)
-	r.await(ctx, func() bool { return r.revive != nil })
-	if r.revive == nil || r.ending() {
-		return
-	}
-	r.endRepair(ctx, rollout.RepairAborted, r.revive.String())
-	r.reviveJob(ctx)
-	r.acquire(ctx, false)
-}
-
-// reviveJob makes the failed job PENDING again, or IGNORED.
-func (r *run) reviveJob(ctx workflow.Context) {
-	e := *r.revive
-	r.revive = nil
-	if e.Kind == rollout.EventRetried {
-		r.retries++
-	}
-	r.advance = e.Phase // it had been advanced before
-	r.record(ctx, e)
-}
-
-// acquire asks the lane: for a place at its tail after an approval, or else again, at its head.
-// The loop then waits for its grant.
-func (r *run) acquire(ctx workflow.Context, tail bool) {
-	why := "asks for its lane again"
-	if tail {
-		why = "waits for its lane"
-	}
-	r.wait(ctx, rollout.Waiting{For: rollout.WaitLane, Reason: why, Commands: r.commands(rollout.CommandCancel)})
-	r.sent++
-	r.signalLane(ctx, rollout.SignalAcquire, rollout.Acquire{Rollout: r.in.Rollout, Seq: r.sent, Tail: tail})
-}
-
-// end carries out a cancel. Traffic moves only with --restore, and then only with
-// the lane in hand. A cancel without it overrules one that asked for it.
-func (r *run) end(ctx workflow.Context) {
-	r.endRepair(ctx, rollout.RepairAborted, "the rollout is cancelled")
-	if r.cancel.Restore && r.prepared && (!r.status.Restored || r.in.Plan.Kubernetes.Canary()) {
-		if r.grant == nil {
-			r.acquire(ctx, false)
-			r.publish(ctx)
-			// The context is never cancelled.
-			_ = workflow.Await(ctx, func() bool { return r.grant != nil || r.closed != nil || !r.cancel.Restore })
-		}
-		if r.grant != nil && r.cancel.Restore {
-			r.last = rollout.Mark{} // a person asked for the baseline, whatever is there now
-			if !r.status.Restored {
-				r.restore(ctx)
-			}
-			r.cleanUp(ctx)
-		}
-	}
-	if r.grant != nil {
-		r.leave(ctx)
-	}
-	r.finish(ctx, rollout.StateCancelled)
 }

@@ -15,7 +15,7 @@ import (
 // nothing but the stable revision receives requests before the first phase.
 func (r *run) prepare(ctx workflow.Context, phase string) {
 	if err := r.knowsStart(); err != nil {
-		r.fail(ctx, phase, err, err.Error())
+		r.fail(ctx, failureOf(phase, rollout.JobDeploy, err))
 		return
 	}
 	r.skipToStart(ctx)
@@ -50,8 +50,7 @@ func (r *run) prepare(ctx workflow.Context, phase string) {
 		res, err = r.step(ctx, steps.Observe, stepOptions{work: r.onlyStable(), summary: "observe again"})
 	}
 	if err != nil {
-		_, text := activities.Cause(err)
-		r.fail(ctx, phase, err, text)
+		r.fail(ctx, failureOf(phase, rollout.JobDeploy, err))
 		return
 	}
 	r.prepared = true
@@ -210,9 +209,7 @@ func (r *run) person(ctx workflow.Context, why string) (accepted, ok bool) {
 	r.resume, r.asking = nil, true
 	defer func() { r.asking = false }()
 	r.wait(ctx, rollout.Waiting{
-		For: rollout.WaitPerson, Reason: why, Commands: []string{
-			r.commandLine(rollout.CommandResume), r.commandLine(rollout.CommandResume) + " --accept", r.commandLine(rollout.CommandCancel),
-		},
+		For: rollout.WaitPerson, Reason: why, Commands: r.looks(),
 	})
 	r.await(ctx, func() bool { return r.resume != nil })
 	if r.isChild() && !r.ending() {

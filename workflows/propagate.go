@@ -41,8 +41,7 @@ func (r *run) propagate(ctx workflow.Context, ph rollout.Phase) bool {
 		}
 	}
 	if err != nil {
-		_, text := activities.Cause(err)
-		r.fail(ctx, ph.ID, err, text)
+		r.fail(ctx, failureOf(ph.ID, rollout.JobDeploy, err))
 		return false
 	}
 	return true

@@ -16,6 +16,7 @@ type published struct{ state, phase string }
 func (r *run) record(ctx workflow.Context, e rollout.Event) {
 	e.Time = workflow.Now(ctx).UTC()
 	r.status.Apply(e)
+	r.noted()
 	workflow.GetLogger(ctx).Info(e.String(), "rollout", r.status.Rollout)
 }
 
@@ -32,6 +33,7 @@ func (r *run) wait(ctx workflow.Context, w rollout.Waiting) {
 // one event however much has happened since the last time.
 func (r *run) publish(ctx workflow.Context) {
 	r.show(ctx)
+	r.tell(ctx)
 	now := published{state: string(r.status.State), phase: r.phaseNow()}
 	if now == r.published {
 		return
@@ -79,10 +81,15 @@ func (r *run) signalLane(ctx workflow.Context, signal string, message any) {
 	}
 }
 
+// promoted reports whether the release has become stable, whatever its later jobs find.
+func (r *run) promoted() bool {
+	job := r.status.Job(rollout.StablePhase, rollout.JobDeploy)
+	return job != nil && job.State == rollout.JobSucceeded
+}
+
 func (r *run) asRecord() rollout.Record {
 	s := r.status
-	job := s.Job(rollout.StablePhase, rollout.JobDeploy)
-	promoted, manifest := job != nil && job.State == rollout.JobSucceeded, r.stableManifest
+	promoted, manifest := r.promoted(), r.stableManifest
 	if ph, i := r.in.Plan.Phase(rollout.StablePhase); promoted && i >= 0 {
 		manifest = ph.Manifest
 	}

@@ -25,5 +25,8 @@ func all() map[string]any {
 		rollout.WorkflowLane:    Lane,
 		rollout.WorkflowRollout: Rollout,
 		rollout.WorkflowObserve: Observe,
+
+		rollout.WorkflowNotifier: Notifier,
+		rollout.WorkflowWatch:    Watch,
 	}
 }

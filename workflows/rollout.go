@@ -40,13 +40,24 @@ type run struct {
 	restoring bool
 	asking    bool // a person was asked to look
 	retries   int
-	granted   int // sequence number of the newest grant
-	goneBack  int // sequence number of the newest word of a rollback
-	sent      int // sequence number of the last message to the lane
+	redeploys int  // how often the deploy of a phase was begun again
+	stopping  int  // job runs that are being stopped
+	tidying   bool // the lane is asked for, and had, only to take a failed canary away
+	tidied    bool // that was tried
+	granted   int  // sequence number of the newest grant
+	goneBack  int  // sequence number of the newest word of a rollback
+	sent      int  // sequence number of the last message to the lane
 	published published
 
-	auto   advancing
-	repair repairing
+	auto    advancing
+	repair  repairing
+	gate    gating
+	bake    baking
+	spent   bool    // the job that a person is asked about has had all its attempts
+	backs   []asked // the webhooks that may ask to roll back, after the phase watched
+	watched string
+
+	telling telling
 }
 
 // newRun returns a rollout before its first event.
@@ -90,7 +101,8 @@ func Rollout(ctx workflow.Context, in rollout.Start) (rollout.Record, error) {
 		}
 	}
 	r.publish(life)
-	if err := workflow.Await(life, func() bool { return workflow.AllHandlersFinished(life) }); err != nil {
+	r.tellRest(life)
+	if err := workflow.Await(life, func() bool { return workflow.AllHandlersFinished(life) && r.stopping == 0 }); err != nil {
 		return rollout.Record{}, err
 	}
 	return r.result()
@@ -136,14 +148,18 @@ func (r *run) next(ctx workflow.Context) {
 		r.awaitRevival(ctx)
 	case r.giveUp != "":
 		r.quit(ctx)
+	case r.askedBack():
+		r.goBack(ctx)
 	case r.waitsForLane(ctx):
+	case r.begun() != "":
+		r.phase(ctx, r.begun())
 	case ph == nil:
 		r.finish(ctx, rollout.StateSucceeded)
 	case r.status.Paused:
 		r.awaitResume(ctx)
 	case !r.prepared:
 		r.prepare(ctx, r.firstPhase(ph))
-	case r.mayBegin(ctx, ph, i):
+	case r.begins(ctx, ph, i):
 		r.phase(ctx, ph.ID)
 	}
 }
@@ -169,8 +185,10 @@ func (r *run) await(ctx workflow.Context, done func() bool) {
 	_ = workflow.Await(ctx, func() bool { return r.ending() || done() })
 }
 
-// ending reports whether a command, the lane or the controller ends the rollout.
-func (r *run) ending() bool { return r.cancel != nil || r.closed != nil || r.giveUp != "" }
+// ending reports whether a command, the lane, the controller or a webhook ends what it does.
+func (r *run) ending() bool {
+	return r.cancel != nil || r.closed != nil || r.giveUp != "" || r.askedBack()
+}
 
 func (r *run) ended() bool { return r.status.State.Final() || r.over }
 

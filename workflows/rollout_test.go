@@ -25,6 +25,7 @@ type stage struct {
 	grant    rollout.Grant
 	grants   int
 	refused  []string
+	words    words // of its jobs and webhooks
 }
 
 func newStage(t *testing.T) *stage {
@@ -40,6 +41,7 @@ func newStageOn(t *testing.T, platform *fake.Platform, release string) *stage {
 		e.RegisterActivity(activities.NewSteps(map[rollout.Runtime]activities.Platform{
 			rollout.RuntimeCloudRun: s.platform,
 		}, new(fake.Artifacts)))
+		s.registerJobs(e)
 	})
 	s.onSignal = func(_, signal string, _ any) error {
 		if signal == rollout.SignalAcquire {

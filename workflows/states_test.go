@@ -123,7 +123,7 @@ func TestEveryEventIsATransitionOfTheTables(t *testing.T) {
 	t.Parallel()
 	for _, row := range slices.Concat(
 		advances(), firsts(), failures(), cancels(), drifts(), predecessors(),
-		approvals(), rejections(), pauses(), starts(), automations(), windows(), repairs(), repairEnds(),
+		approvals(), rejections(), pauses(), starts(), automations(), windows(), repairs(), repairEnds(), jobPaths(),
 	) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,8 @@ const (
 	restoreBudget = 24 * time.Hour
 	// leaveBudget is short: nothing of a rollout that ends may hang on it.
 	leaveBudget = time.Minute
+	// tidyBudget bounds how long a FAILED rollout keeps others off its lane.
+	tidyBudget = 5 * time.Minute
 	// pollerWait is how long a task queue may have no worker before a rollout says so. It
 	// doubles up to maxPollerWait, so that a queue nobody polls costs little history.
 	pollerWait    = time.Minute
@@ -119,7 +121,7 @@ func (r *run) activityOptions(o stepOptions, patience time.Duration) workflow.Ac
 // work returns what the provider needs for the phase.
 func (r *run) work(ph rollout.Phase) activities.Work {
 	w := workOf(r.in.Plan, ph)
-	w.Rollout, w.Stable, w.Baseline, w.Attempt = r.in.Rollout, r.status.Stable, r.status.Baseline, r.retries+1
+	w.Rollout, w.Stable, w.Baseline, w.Attempt = r.in.Rollout, r.status.Stable, r.status.Baseline, r.redeploys+1
 	if w.Kubernetes == nil {
 		return w
 	}

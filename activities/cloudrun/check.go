@@ -87,9 +87,7 @@ func (s *step) checkNames() []rollout.Problem {
 		add("service name %s: want at most %d lowercase letters, digits and hyphens, a letter first and no hyphen last", service, maxService)
 	}
 	label := regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	tags := slices.Concat(c.CanaryTags, c.PriorTags, c.StableTags)
-	slices.Sort(tags)
-	for _, tag := range slices.Compact(tags) {
+	for _, tag := range allTags(c) {
 		switch {
 		case len(tag) < minTag || !label.MatchString(tag):
 			add("tag %s: want at least %d lowercase letters, digits and inner hyphens", tag, minTag)
@@ -102,7 +100,20 @@ func (s *step) checkNames() []rollout.Problem {
 			add("tag %s: is both a canary and a prior tag, but a tag belongs to one revision", tag)
 		}
 	}
+	if slices.Contains(slices.Concat(c.CanaryTags, c.StableTags), c.Previous) {
+		add("tag %s: is that of the previous revision, and one of the release's own too, but a tag belongs to one revision", c.Previous)
+	}
 	return found
+}
+
+// allTags are those of a rollout, each once.
+func allTags(c *rollout.CloudRun) []string {
+	tags := slices.Concat(c.CanaryTags, c.PriorTags, c.StableTags)
+	if c.Previous != "" {
+		tags = append(tags, c.Previous)
+	}
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // checkLive looks at what is deployed; svc is nil if nothing is.
@@ -125,6 +136,9 @@ func (s *step) checkLive(ctx context.Context, svc *run.GoogleCloudRunV2Service) 
 
 // rehearse asks whether the deployment would be accepted. It writes nothing.
 func (s *step) rehearse(ctx context.Context, svc *run.GoogleCloudRunV2Service) error {
+	if svc == nil && s.adopts() {
+		return s.errNoService()
+	}
 	if svc == nil {
 		return s.create(ctx, s.born(), true)
 	}

@@ -1,4 +1,5 @@
-// Package cloudrun is the provider for Cloud Run services, on the Admin API v2.
+// Package cloudrun is the provider for Cloud Run services, and runs containers as Cloud Run jobs, on
+// the Admin API v2.
 //
 // A release is one named revision, SERVICE-<10 hex of its template's digest>. If
 // it exists only traffic moves. If it failed, a retry adds "-<attempt>". Traffic is written to named revisions only: a
@@ -19,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	logging "google.golang.org/api/logging/v2"
 	"google.golang.org/api/option"
 	run "google.golang.org/api/run/v2"
 
@@ -26,7 +28,10 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-var _ activities.Platform = (*Provider)(nil)
+var (
+	_ activities.Platform = (*Provider)(nil)
+	_ activities.Runner   = (*Provider)(nil)
+)
 
 // Provider is the platform "cloudRun". Between calls it keeps only connections.
 // It is safe for concurrent use.
@@ -36,16 +41,13 @@ type Provider struct {
 
 	mu      sync.Mutex
 	clients map[string]*run.Service // by endpoint
+	logs    map[string]*logging.Service
 }
-
-// polling is how often Changed looks: after shortest, then twice as long each
-// time, at most longest.
-type polling struct{ shortest, longest time.Duration }
 
 // Option changes a Provider while it is made.
 type Option func(*Provider)
 
-// WithPolling sets how often Changed looks at the platform: first after shortest,
+// WithPolling sets how often Changed and Run look at the platform: first after shortest,
 // then twice as long each time up to longest. The default is 100 ms and 2 s.
 func WithPolling(shortest, longest time.Duration) Option {
 	return func(p *Provider) { p.poll = polling{shortest, longest} }
@@ -59,6 +61,7 @@ func New(artifacts activities.Artifacts, opts ...Option) *Provider {
 		artifacts: artifacts,
 		poll:      polling{shortest: 100 * time.Millisecond, longest: 2 * time.Second},
 		clients:   map[string]*run.Service{},
+		logs:      map[string]*logging.Service{},
 	}
 	for _, o := range opts {
 		o(p)

@@ -28,6 +28,7 @@ type desired struct {
 	name    string // of the service
 	service *run.GoogleCloudRunV2Service
 	traffic []trafficEntry // the manifest's own stanza
+	adopt   string         // the revision that is the release's; "" is one of its own
 }
 
 // convert turns a Knative Service into what the v2 API takes. Location is
@@ -51,7 +52,10 @@ func convert(content []byte, location string) (*desired, error) {
 	out.service.Annotations = annotate(&p, "metadata.annotations", m.Metadata.Annotations, serviceAnnotations(), out.service)
 	d := newDraft(&p, location)
 	d.template(m)
-	out.service.Template = d.out
+	out.service.Template, out.adopt = d.out, d.adopt
+	if d.adopt != "" && !strings.HasPrefix(d.adopt, out.name+"-") {
+		p.add(templatePath+".metadata.annotations["+annotationAdopt+"]", "%s is no revision of service %s", d.adopt, out.name)
+	}
 	return out, p.err()
 }
 
@@ -104,6 +108,7 @@ type draft struct {
 	sqlOf     []string            // Cloud SQL instances
 	dependsOn map[string][]string // by container
 	secrets   map[string]string   // full name of a secret by its alias
+	adopt     string
 }
 
 func newDraft(p *problems, location string) *draft {

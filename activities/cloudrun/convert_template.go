@@ -60,6 +60,7 @@ func templateAnnotations() map[string]setter[draft] {
 		"run.googleapis.com/post-key-revocation-action-type": func(d *draft, v string) error {
 			return oneOf(&d.out.EncryptionKeyRevocationAction, v, map[string]string{"prevent-new": "PREVENT_NEW", "shut-down": "SHUTDOWN"})
 		},
+		annotationAdopt: adopting,
 		"run.googleapis.com/container-dependencies": func(d *draft, v string) error {
 			return decodeJSON(&d.dependsOn, v, `a mapping such as {"app": ["proxy"]}`)
 		},

@@ -73,7 +73,7 @@ func (s *step) deploy(ctx context.Context, promote bool) error {
 	switch {
 	case err != nil:
 		return err
-	case svc == nil && s.w.Stable == "":
+	case svc == nil && s.w.Stable == "" && !s.adopts():
 		return s.create(ctx, s.born(), false)
 	case svc == nil:
 		return s.errNoService()
@@ -106,6 +106,9 @@ func (s *step) born() *run.GoogleCloudRunV2Service {
 // made reports whether the release's revision is there. While the platform is
 // still making it, and after it could not, only the service's template knows of it.
 func (s *step) made(ctx context.Context, svc *run.GoogleCloudRunV2Service) (bool, error) {
+	if s.adopts() {
+		return s.adopted(ctx)
+	}
 	rev, err := s.getRevision(ctx, s.revision)
 	if err != nil || rev != nil {
 		return err == nil, err

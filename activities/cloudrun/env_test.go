@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/api/option"
 	run "google.golang.org/api/run/v2"
 
 	"github.com/serin-dev/serin/activities"
@@ -31,6 +32,7 @@ type env struct {
 	*cloudrun.Provider
 	region    *cloudruntest.Server
 	artifacts *fake.Artifacts
+	previous  string // the tag of that name; "" is none
 }
 
 func newEnv(t *testing.T, opts cloudruntest.Options) *env {
@@ -77,6 +79,7 @@ func (e *env) workFor(release, yaml string) activities.Work {
 		},
 		CloudRun: &rollout.CloudRun{
 			Service: "shop", CanaryTags: []string{"canary"}, PriorTags: []string{"prior"}, StableTags: []string{"live"},
+			Previous: e.previous,
 		},
 	}
 }
@@ -191,6 +194,15 @@ func TestLaws(t *testing.T) {
 			})
 		})
 	}
+	t.Run("with a previous revision", func(t *testing.T) {
+		t.Parallel()
+		providertest.Run(t, func(t *testing.T) providertest.Harness {
+			t.Helper()
+			e := newEnv(t, cloudruntest.Options{})
+			e.previous = "before"
+			return e.harness()
+		})
+	})
 }
 
 func (e *env) harness() providertest.Harness {
@@ -230,4 +242,11 @@ func (e *env) harness() providertest.Harness {
 		},
 		Writes: e.writes,
 	}
+}
+
+func apiOf(t *testing.T, root string) *run.ProjectsLocationsService {
+	t.Helper()
+	c, err := run.NewService(t.Context(), option.WithEndpoint(root), option.WithoutAuthentication())
+	must(t, err)
+	return c.Projects.Locations
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	run "google.golang.org/api/run/v2"
 
@@ -35,7 +34,7 @@ func (p *Provider) Changed(ctx context.Context, w activities.Work, since rollout
 	if err != nil {
 		return err
 	}
-	for pause := p.poll.shortest; ; pause = min(2*pause, p.poll.longest) {
+	for again := p.poll.begin(); ; {
 		now, err := s.observe(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -46,12 +45,8 @@ func (p *Provider) Changed(ctx context.Context, w activities.Work, since rollout
 		if !sameObserved(now, since) {
 			return nil
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := again.wait(ctx); err != nil {
+			return err
 		}
 	}
 }
@@ -101,6 +96,9 @@ func (s *step) observe(ctx context.Context) (rollout.Observed, error) {
 func (s *step) failure(svc *run.GoogleCloudRunV2Service, own *run.GoogleCloudRunV2Revision) string {
 	if own != nil {
 		return gaveUp(own)
+	}
+	if s.adopts() {
+		return s.gone()
 	}
 	if terminallyFailed(svc) && svc.Template != nil && svc.Template.Revision == s.revision {
 		return why(svc.TerminalCondition)

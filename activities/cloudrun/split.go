@@ -72,7 +72,18 @@ func (s *step) weighted() (rollout.Split, error) {
 	if w.Weight < 100 {
 		out = giveTagged(out, w.Stable, 100-w.Weight, prior)
 	}
-	return out, nil
+	return s.kept(out), nil
+}
+
+// kept is split with the tag of the previous revision on the one that was stable, once the release
+// has all requests. So it stays reachable, and keeps its minimum of instances.
+func (s *step) kept(split rollout.Split) rollout.Split {
+	w := s.w
+	tag := w.CloudRun.Previous
+	if tag == "" || !w.Promotion || w.Weight < 100 || w.Stable == "" || w.Stable == s.revision {
+		return split
+	}
+	return giveTagged(split, w.Stable, 0, []string{tag})
 }
 
 func giveTagged(split rollout.Split, revision string, percent rollout.Weight, tags []string) rollout.Split {
@@ -112,14 +123,19 @@ func (s *step) stanza() (rollout.Split, error) {
 	return out, nil
 }
 
-// canaryTags are the tags that no revision keeps after the canary phases.
+// canaryTags are the tags that no revision keeps after the canary phases. The tag of the
+// previous one, which may be a prior tag too, is moved by a promotion alone.
 func (s *step) canaryTags() []string {
 	c := s.w.CloudRun
-	return slices.Concat(c.CanaryTags, c.PriorTags)
+	all := slices.Concat(c.CanaryTags, c.PriorTags)
+	return slices.DeleteFunc(all, func(tag string) bool { return tag == c.Previous })
 }
 
 // errMissing says that a revision is not there.
 func (s *step) errMissing(revision string) error {
+	if revision == s.revision && s.adopts() {
+		return s.errGone()
+	}
 	fix := "it was deleted: deploy its release again"
 	if revision == s.revision {
 		fix = "deploy it first"

@@ -93,6 +93,10 @@ func (p *Provider) release(ctx context.Context, s *step) error {
 	if want.name != s.w.CloudRun.Service {
 		return s.fail(rollout.Invalid, fmt.Errorf("manifest: metadata.name is %s, the plan is for %s", want.name, s.w.CloudRun.Service))
 	}
+	if want.adopt != "" { // it has its name
+		s.want, s.revision = want, want.adopt
+		return nil
+	}
 	t := want.service.Template
 	if t.Annotations == nil {
 		t.Annotations = map[string]string{}

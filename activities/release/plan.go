@@ -77,7 +77,7 @@ func (a *Activities) keep(ctx context.Context, name string, doc Document) (Docum
 	return doc, err
 }
 
-// compile plans every stage and stores its manifests.
+// compile plans every stage and stores its manifests and jobs.
 func (a *Activities) compile(ctx context.Context, r rollout.CreateRequest) (Document, error) {
 	index, err := a.index(ctx)
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *Activities) compile(ctx context.Context, r rollout.CreateRequest) (Docu
 		return Document{}, err
 	}
 	doc := Document{Request: r, Snapshot: index}
-	j := job{release: r, source: source}
+	j := job{release: r, source: source, stored: map[string]bool{}}
 	for _, s := range stages {
 		planned, err := a.stage(ctx, &j, s)
 		if err != nil {
@@ -118,6 +118,7 @@ type job struct {
 	release   rollout.CreateRequest
 	source    *render.Source
 	manifests []render.Manifest // of all stages so far
+	stored    map[string]bool   // by digest
 }
 
 // stage completes one stage and its children.
@@ -138,7 +139,8 @@ func (a *Activities) stage(ctx context.Context, j *job, s pipeline.Stage) (rollo
 	return out, nil
 }
 
-// complete renders the plan of one single target and stores its manifests.
+// complete renders the plan of one single target and stores its manifests, and what its
+// jobs do.
 func (a *Activities) complete(ctx context.Context, j *job, s pipeline.Stage) (rollout.Plan, error) {
 	if err := a.reachable(s.Plan.Target); err != nil {
 		return rollout.Plan{}, err
@@ -149,15 +151,27 @@ func (a *Activities) complete(ctx context.Context, j *job, s pipeline.Stage) (ro
 		return rollout.Plan{}, fmt.Errorf("target %s: %w", s.Target, err)
 	}
 	for i, m := range manifests {
-		if i > 0 && s.Plan.Phases[i].Manifest == s.Plan.Phases[i-1].Manifest {
-			continue
-		}
-		if _, err := a.store.Put(ctx, m.Content); err != nil {
+		if err := a.put(ctx, j, s.Plan.Phases[i].Manifest, m.Content); err != nil {
 			return rollout.Plan{}, err
+		}
+		for k, spec := range m.Specs {
+			if err := a.put(ctx, j, s.Plan.Phases[i].Jobs[k].Spec, spec.Content); err != nil {
+				return rollout.Plan{}, err
+			}
 		}
 	}
 	j.manifests = append(j.manifests, manifests...)
 	return s.Plan, nil
+}
+
+// put stores a document that a plan names, once for a release; "" is none.
+func (a *Activities) put(ctx context.Context, j *job, digest string, content []byte) error {
+	if digest == "" || j.stored[digest] {
+		return nil
+	}
+	_, err := a.store.Put(ctx, content)
+	j.stored[digest] = err == nil
+	return err
 }
 
 func (a *Activities) source(ctx context.Context, digest string) (*render.Source, error) {
@@ -177,8 +191,17 @@ func requests(s pipeline.Stage, images map[string]string) []render.Request {
 	for i, r := range s.Renders {
 		out[i] = render.Request{
 			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
-			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime,
+			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime, Jobs: jobs(s.Specs[i]),
 		}
+	}
+	return out
+}
+
+// jobs says what the jobs of a phase do.
+func jobs(specs []pipeline.Spec) []render.Job {
+	out := make([]render.Job, len(specs))
+	for i, s := range specs {
+		out[i] = render.Job{JobSpec: s.JobSpec, Verify: s.SkaffoldVerify, Actions: s.Actions}
 	}
 	return out
 }

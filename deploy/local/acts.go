@@ -16,7 +16,7 @@ import (
 func (s *show) second(ctx context.Context) (result, error) {
 	began := time.Now()
 	s.heading(fmt.Sprintf("2. v2 takes over, step by step, while %d requests/s are sent", loadRate))
-	if err := s.release(ctx, "v2"); err != nil {
+	if err := s.release(ctx, exampleFolder, "v2"); err != nil {
 		return result{}, err
 	}
 	s.say("\n  %-10s %9s %9s %9s", "PHASE", "REQUESTED", "ACCEPTED", "OBSERVED")
@@ -67,7 +67,7 @@ func (s *show) measured(ctx context.Context, now rollout.Status, r *result) erro
 func (s *show) third(ctx context.Context) (bool, error) {
 	began := time.Now()
 	s.heading("3. v3 loses its worker on the way")
-	if err := s.release(ctx, "v3"); err != nil {
+	if err := s.release(ctx, exampleFolder, "v3"); err != nil {
 		return false, err
 	}
 	s.say("")

@@ -16,22 +16,27 @@ import (
 	"github.com/serin-dev/serin/deploy/local/embedded"
 )
 
-// demoLimit bounds the demo, which takes less than a minute.
+// demoLimit bounds the demo, which takes less than two minutes.
 const demoLimit = 5 * time.Minute
 
-// exampleFolder is what the demo applies, seen from the top of a checkout.
-const exampleFolder = "examples/cloudrun"
+// What the demo applies, seen from the top of a checkout.
+const (
+	exampleFolder = "examples/cloudrun"
+	watchedFolder = "examples/analysis"
+)
 
 func (a *app) demo() *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
-		Usage: "watch a service go through a real canary, in less than a minute",
-		Description: "Starts a stack of its own, applies " + exampleFolder + ", makes three releases of a\n" +
+		Usage: "watch a service go through a real canary, in less than two minutes",
+		Description: "Starts a stack of its own, applies " + exampleFolder + ", makes releases of a\n" +
 			"service and measures who answers its requests while the traffic shifts. The worker\n" +
-			"of the third one is killed on the way. What it prints after $ can be typed.\n\n" +
+			"of the third one is killed on the way. From then on Prometheus is asked: a fourth\n" +
+			"release with errors and a fifth that is slow are found and put back, and a sixth\n" +
+			"waits while Prometheus is down. What it prints after $ can be typed.\n\n" +
 			"Nothing of it is kept, and an up that runs is not disturbed. The last line is JSON;\n" +
-			"the exit code is 0 only if every share was right, no request failed, and the\n" +
-			"release survived its worker.",
+			"the exit code is 0 only if every share was right, no request to a good release\n" +
+			"failed, and each bad one was off the traffic within two queries.",
 		Flags: []cli.Flag{
 			&cli.PathFlag{Name: "example", Usage: "the `FOLDER` to apply (default: " + exampleFolder + " of this checkout)"},
 		},
@@ -80,7 +85,7 @@ func (a *app) perform(ctx context.Context, example string) error {
 	defer cancel()
 	workerLog := &tail{}
 	st, err := startStack(limited, stackOptions{
-		workerOut: workerLog, runPort: freeOr0(limited, runPort),
+		workerOut: workerLog, runPort: freeOr0(limited, runPort), metrics: freeOr0(limited, metricsPort),
 		temporal: embedded.Options{
 			Ephemeral: true, Port: freeOr0(limited, temporalPort), UIPort: freeOr0(limited, uiPort), Log: a.log,
 		},

@@ -64,7 +64,7 @@ func startEmulator(ctx context.Context, port int, file string) (*emulator, error
 
 // prepare registers the images and restores the state.
 func (e *emulator) prepare() error {
-	e.Handle("*", http.HandlerFunc(hello))
+	e.Handle("*", named(e.Faulty(http.HandlerFunc(hello))))
 	if err := e.FailImage(brokenImages, "HEALTH_CHECK_CONTAINER_ERROR", ""); err != nil {
 		return fmt.Errorf("start the Cloud Run emulator: %w", err)
 	}
@@ -84,9 +84,17 @@ func (e *emulator) prepare() error {
 	return nil
 }
 
+// named says which revision answers, also with an error.
+func named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, revision := cloudruntest.Revision(r.Context())
+		w.Header().Set(revisionHeader, revision)
+		next.ServeHTTP(w, r)
+	})
+}
+
 func hello(w http.ResponseWriter, r *http.Request) {
 	_, revision := cloudruntest.Revision(r.Context())
-	w.Header().Set(revisionHeader, revision)
 	_, _ = io.WriteString(w, "hello from "+revision+"\n") // a client that left misses nothing
 }
 

@@ -14,7 +14,7 @@ const (
 	// loadRate is how many requests a load sends in a second, if the machine can.
 	loadRate = 250
 	// loadSenders bounds the requests that are under way at once.
-	loadSenders = 16
+	loadSenders = 32
 	// loadBurst bounds how much of what a busy machine missed is made up for.
 	loadBurst = 50
 	// loadLimit bounds the requests of one load: ten minutes of them.
@@ -139,6 +139,28 @@ func (l *load) between(from, to time.Time) tally {
 		}
 	}
 	return t
+}
+
+// bad reports whether a user would complain about the answer.
+func (s sample) bad() bool { return s.failure != "" || s.answered.Sub(s.sent) >= slowTime }
+
+// bad counts what was bad of what was sent after from, and answered before to; a zero to is now.
+// First is when the first of it was answered, zero where there is none.
+func (l *load) bad(from, to time.Time) (n int, first time.Time) {
+	if to.IsZero() {
+		to = time.Now()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.samples {
+		if !s.sent.After(from) || !s.answered.Before(to) || !s.bad() {
+			continue
+		}
+		if n++; first.IsZero() || s.answered.Before(first) {
+			first = s.answered
+		}
+	}
+	return n, first
 }
 
 // await returns once n requests were sent after from and answered.

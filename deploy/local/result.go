@@ -22,6 +22,8 @@ type result struct {
 	Requests     int           `json:"requests"`
 	Failed       int           `json:"failed"`
 	SurvivedKill bool          `json:"survivedKill"` // of the third release
+	PutBack      []putBack     `json:"putBack"`      // the fourth and the fifth
+	Outage       outage        `json:"outage"`       // of the sixth
 	WebUI        string        `json:"webUI"`
 }
 
@@ -48,6 +50,56 @@ func (r result) wrong() error {
 	}
 	if !r.SurvivedKill {
 		all = errors.Join(all, errors.New("the third release did not go on from where it was"))
+	}
+	for _, p := range r.PutBack {
+		all = errors.Join(all, p.wrong())
+	}
+	return errors.Join(all, r.Outage.wrong())
+}
+
+// putBack is what became of a release that is bad.
+type putBack struct {
+	Release  string        `json:"release"`
+	State    rollout.State `json:"state"`
+	Found    string        `json:"found"`            // why
+	Seconds  float64       `json:"secondsToWeight0"` // from the first bad answer
+	Queries  float64       `json:"queryIntervals"`   // the same in intervals of the check
+	Requests int           `json:"requests"`         // to everybody, from its creation to weight 0
+	Bad      int           `json:"bad"`              // of them: errors or slow, what users have noticed
+	After    int           `json:"badAfter"`         // of what was sent after weight 0
+}
+
+func (p putBack) wrong() error {
+	var all error
+	if p.State != rollout.StateFailed {
+		all = errors.Join(all, fmt.Errorf("release %s is %s, want it found", p.Release, p.State))
+	}
+	if p.Queries > 2 || p.Seconds <= 0 {
+		all = errors.Join(all, fmt.Errorf("release %s was off the traffic %.1f s after its first bad answer, want two queries", p.Release, p.Seconds))
+	}
+	if p.Bad == 0 || p.After > 0 {
+		all = errors.Join(all, fmt.Errorf("release %s gave %d bad answers before weight 0 and %d after it", p.Release, p.Bad, p.After))
+	}
+	return all
+}
+
+// outage is what became of a good release while nobody could ask Prometheus.
+type outage struct {
+	Release string         `json:"release"`
+	State   rollout.State  `json:"state"`
+	Seconds float64        `json:"secondsDown"`
+	Weight  rollout.Weight `json:"weightHeld"` // at the end of the outage, as at its beginning
+	Moves   int            `json:"moves"`      // of the traffic meanwhile
+	Failed  int            `json:"failed"`     // requests
+}
+
+func (o outage) wrong() error {
+	var all error
+	if o.State != rollout.StateSucceeded {
+		all = errors.Join(all, fmt.Errorf("release %s is %s", o.Release, o.State))
+	}
+	if o.Moves > 0 || o.Failed > 0 || o.Weight == 0 {
+		all = errors.Join(all, fmt.Errorf("without Prometheus the traffic of %s moved %d times to %d%%, and %d requests failed", o.Release, o.Moves, o.Weight, o.Failed))
 	}
 	return all
 }

@@ -52,7 +52,7 @@ func (s *show) play(ctx context.Context) (r result, err error) {
 	if r.SurvivedKill, err = s.third(ctx); err != nil {
 		return r, fmt.Errorf("the third release: %w", err)
 	}
-	return r, nil
+	return r, s.watched(ctx, &r)
 }
 
 func (s *show) introduce() error {
@@ -71,10 +71,10 @@ func (s *show) introduce() error {
 // service's URL.
 func (s *show) first(ctx context.Context) (url string, err error) {
 	s.heading("1. The first release: nothing serves yet, so it becomes stable at once")
-	if err = s.apply(ctx); err != nil {
+	if err = s.apply(ctx, exampleFolder); err != nil {
 		return "", err
 	}
-	if err = s.release(ctx, "v1", "--wait"); err != nil {
+	if err = s.release(ctx, exampleFolder, "v1", "--wait"); err != nil {
 		return "", err
 	}
 	name, err := s.client.WaitRollout(ctx, demoPipeline, "v1", demoTarget)
@@ -99,28 +99,46 @@ func (s *show) first(ctx context.Context) (url string, err error) {
 	return r.URL, nil
 }
 
-// apply applies the example's pipeline. Where the emulator listens at another port
-// than the file says, a copy with that port is applied.
-func (s *show) apply(ctx context.Context) error {
-	const inFile = "http://127.0.0.1:8085"
-	file := path.Join(exampleFolder, "pipeline.yaml")
-	if s.stack.run.root() == inFile {
-		return s.serin(ctx, nil, "apply", "--file", file)
-	}
-	content, err := os.ReadFile(filepath.Join(s.example, "pipeline.yaml"))
+// apply applies the pipeline of an example. Where something listens at another port than the
+// file says, a copy with that port is applied.
+func (s *show) apply(ctx context.Context, folder string) error {
+	file := path.Join(folder, "pipeline.yaml")
+	content, err := os.ReadFile(s.real(file))
 	if err != nil {
 		return fmt.Errorf("read the example: %w", err)
 	}
-	s.say("%s", s.ink.dim("# port 8085 is taken, so the emulator has another one"))
-	s.prompt(fmt.Sprintf("sed 's|%s|%s|' %s | serin apply --file -", inFile, s.stack.run.root(), file))
-	return s.call(ctx, strings.NewReader(strings.ReplaceAll(string(content), inFile, s.stack.run.root())), "apply", "--file", "-")
+	text, script := string(content), ""
+	for _, each := range []struct{ inFile, actual string }{
+		{fmt.Sprintf("http://127.0.0.1:%d", runPort), s.stack.run.root()},
+		{fmt.Sprintf("http://127.0.0.1:%d", metricsPort), s.stack.metrics.URL()},
+	} {
+		if each.inFile != each.actual && strings.Contains(text, each.inFile) {
+			text = strings.ReplaceAll(text, each.inFile, each.actual)
+			script += fmt.Sprintf(";s|%s|%s|", each.inFile, each.actual)
+		}
+	}
+	if script == "" {
+		return s.serin(ctx, nil, "apply", "--file", file)
+	}
+	s.say("%s", s.ink.dim("# a port of the file is taken, so what listens there has another one"))
+	s.prompt(fmt.Sprintf("sed '%s' %s | serin apply --file -", script[1:], file))
+	return s.call(ctx, strings.NewReader(text), "apply", "--file", "-")
 }
 
-// release makes a release of the image with the same tag.
-func (s *show) release(ctx context.Context, name string, more ...string) error {
+// real is where a path that is seen from the top of the checkout is: the second example lies
+// beside the first one.
+func (s *show) real(name string) string {
+	if rest, ok := strings.CutPrefix(name, watchedFolder); ok {
+		return filepath.Join(filepath.Dir(s.example), path.Base(watchedFolder), filepath.FromSlash(rest))
+	}
+	return filepath.Join(s.example, filepath.FromSlash(strings.TrimPrefix(name, exampleFolder)))
+}
+
+// release makes a release of an example's source and the image with the same tag.
+func (s *show) release(ctx context.Context, folder, name string, more ...string) error {
 	args := append([]string{
 		"release", "create", "--pipeline", demoPipeline, "--release", name,
-		"--source", path.Join(exampleFolder, "source"), "--images", "hello=hello:" + name,
+		"--source", path.Join(folder, "source"), "--images", "hello=hello:" + name,
 	}, more...)
 	return s.serin(ctx, nil, args...)
 }
@@ -134,8 +152,8 @@ func (s *show) serin(ctx context.Context, in io.Reader, args ...string) error {
 func (s *show) call(ctx context.Context, in io.Reader, args ...string) error {
 	line := []string{"serin"}
 	for _, arg := range args { // they are shown as seen from the top of the checkout
-		if rest, ok := strings.CutPrefix(arg, exampleFolder); ok {
-			arg = filepath.Join(s.example, filepath.FromSlash(rest))
+		if strings.HasPrefix(arg, exampleFolder) || strings.HasPrefix(arg, watchedFolder) {
+			arg = s.real(arg)
 		}
 		line = append(line, arg)
 	}

@@ -12,15 +12,20 @@ import (
 
 	"github.com/serin-dev/serin/artifact"
 	"github.com/serin-dev/serin/deploy/local/embedded"
+	"github.com/serin-dev/serin/deploy/local/metrics"
 )
 
 // workerGrace is how long a worker may take to end. It gives its steps 10 s itself.
 const workerGrace = 15 * time.Second
 
+// scrapeEvery is short enough for checks with an interval of 2 seconds.
+const scrapeEvery = 250 * time.Millisecond
+
 // stack is everything that runs on this machine.
 type stack struct {
 	temporal  *embedded.Server
 	run       *emulator
+	metrics   *metrics.Server // scrapes run
 	worker    *Child
 	artifacts string // directory
 	forget    bool   // whether the directory goes with the stack
@@ -30,6 +35,7 @@ type stack struct {
 type stackOptions struct {
 	temporal  embedded.Options
 	runPort   int       // of the Cloud Run emulator; 0 is a free one
+	metrics   int       // port of Prometheus; 0 is a free one
 	workerOut io.Writer // receives the worker's lines
 }
 
@@ -61,6 +67,12 @@ func (s *stack) start(ctx context.Context, o stackOptions) (err error) {
 		return err
 	}
 	if s.run, err = startEmulator(ctx, o.runPort, state); err != nil {
+		return err
+	}
+	s.metrics, err = metrics.Start(ctx, metrics.Options{
+		Port: o.metrics, Targets: []string{s.run.root() + "/metrics"}, Every: scrapeEvery,
+	})
+	if err != nil {
 		return err
 	}
 	return s.startWorker(o.workerOut)
@@ -106,6 +118,9 @@ func (s *stack) stop(ctx context.Context) error {
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), workerGrace)
 		defer cancel()
 		all = errors.Join(all, s.worker.Stop(patience))
+	}
+	if s.metrics != nil {
+		all = errors.Join(all, s.metrics.Stop())
 	}
 	if s.run != nil {
 		all = errors.Join(all, s.run.stop())

@@ -15,22 +15,25 @@ import (
 func (a *app) up() *cli.Command {
 	return &cli.Command{
 		Name:  "up",
-		Usage: "run Temporal, its Web UI, Cloud Run and a worker until interrupted",
+		Usage: "run Temporal, its Web UI, Cloud Run, Prometheus and a worker until interrupted",
 		Description: "Prints the variables that point the serin command here. Workflows and services\n" +
 			"survive a stop and a crash, unless --ephemeral. Everything listens on 127.0.0.1\n" +
 			"only and asks nobody who they are.\n\n" +
-			"Every image serves, except one with the tag broken, whose container never starts.",
+			"Every image serves, except one with the tag broken, whose container never starts.\n" +
+			"A container's variables ERROR_PERCENT and DELAY make it a bad one, which\n" +
+			"examples/analysis finds.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "ephemeral", Usage: "keep workflows and services in memory, artifacts in a temporary directory"},
 			&cli.PathFlag{Name: "file", Usage: "Temporal's database (default: serin/temporal.db in the user's state directory)"},
 			&cli.IntFlag{Name: "address-port", Usage: "port of Temporal, 0 for a free one", Value: temporalPort},
 			&cli.IntFlag{Name: "ui-port", Usage: "port of the Web UI, 0 for a free one", Value: uiPort},
 			&cli.IntFlag{Name: "emulator-port", Usage: "port of the Cloud Run emulator, 0 for a free one", Value: runPort},
+			&cli.IntFlag{Name: "metrics-port", Usage: "port of Prometheus, 0 for a free one", Value: metricsPort},
 			&cli.BoolFlag{Name: "headless", Usage: "leave the Web UI out"},
 		},
 		Before: flagsOnly,
 		Action: func(c *cli.Context) error {
-			s, err := startStack(c.Context, stackOptions{runPort: c.Int("emulator-port"), workerOut: a.Err, temporal: embedded.Options{
+			s, err := startStack(c.Context, stackOptions{runPort: c.Int("emulator-port"), metrics: c.Int("metrics-port"), workerOut: a.Err, temporal: embedded.Options{
 				File: c.Path("file"), Ephemeral: c.Bool("ephemeral"), Headless: c.Bool("headless"),
 				Port: c.Int("address-port"), UIPort: c.Int("ui-port"), Log: a.log,
 			}})
@@ -54,6 +57,9 @@ const (
 	temporalPort = 7233
 	uiPort       = 8233
 )
+
+// metricsPort is where the examples look for Prometheus.
+const metricsPort = 8086
 
 // describe tells what runs where, and the lines to paste into another shell.
 func describe(w io.Writer, s *stack) error {
@@ -80,6 +86,7 @@ func addresses(w io.Writer, s *stack) error {
 		row("Web UI", u)
 	}
 	row("Cloud Run", s.run.root()+" (run.endpoint of a target)")
+	row("Prometheus", s.metrics.URL()+" (scrapes Cloud Run's services)")
 	row("Artifacts", s.artifacts)
 	row("Worker", fmt.Sprintf("process %d", s.worker.PID()))
 	if err := t.Flush(); err != nil {

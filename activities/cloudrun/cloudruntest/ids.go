@@ -30,7 +30,11 @@ func uid(sum [sha256.Size]byte) string {
 
 // etag is an opaque quoted string that differs with every change of a service.
 func (s *Server) etag(svc *service) string {
-	sum := s.digest("etag", svc.key(), svc.Changes)
+	return s.etagOf(svc.key(), svc.Changes)
+}
+
+func (s *Server) etagOf(name string, changes int) string {
+	sum := s.digest("etag", name, changes)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 

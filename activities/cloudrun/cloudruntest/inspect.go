@@ -128,3 +128,30 @@ func (s *Server) ExternalPatch(name string, change func(*run.GoogleCloudRunV2Ser
 	_, err = s.update(svc, write{service: name, next: user, identity: who})
 	return err
 }
+
+// WaitExecution blocks until an execution of a job satisfies match, and returns a copy of it, or
+// returns the error of ctx. A job that does not exist has none.
+func (s *Server) WaitExecution(ctx context.Context, job string, match func(*run.GoogleCloudRunV2Execution) bool) (*run.GoogleCloudRunV2Execution, error) {
+	var found *run.GoogleCloudRunV2Execution
+	err := s.await(ctx, func() bool {
+		if j := s.jobs[job]; j != nil {
+			for _, e := range j.Executions {
+				if match(e.Resource) {
+					found = clone(e.Resource)
+				}
+			}
+		}
+		return found != nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cloudruntest: wait for an execution of %s: %w", job, err)
+	}
+	return found, nil
+}
+
+// Jobs returns the full names of all jobs, sorted.
+func (s *Server) Jobs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.jobs))
+}

@@ -14,13 +14,15 @@ const defaultWait = 30 * time.Second
 
 // operation is one stored long-running operation.
 type operation struct {
-	Service    string                          `json:"service"`    // full name
+	Service    string                          `json:"service"`    // full name, of a job where Job is set
 	UID        string                          `json:"uid"`        // of the service, which may be deleted and made again
 	Generation int64                           `json:"generation"` // that it is to bring about
 	Revision   string                          `json:"revision"`   // short name of the revision it made the latest; empty for none
 	Delete     bool                            `json:"delete"`
 	Fail       *apiError                       `json:"fail"`  // how it ends, injected; nil for by itself
 	Stuck      int                             `json:"stuck"` // the fault that keeps it from finishing until released or superseded; 0 for none
+	Job        bool                            `json:"job,omitempty"`
+	Execution  string                          `json:"execution,omitempty"` // full name; it ends with that execution
 	Op         *run.GoogleLongrunningOperation `json:"op"`
 }
 

@@ -50,6 +50,8 @@ func (s *Server) finish(o *operation) {
 	switch {
 	case o.Op.Done:
 		return
+	case o.Job:
+		s.finishJob(o)
 	case svc == nil || svc.Resource.Uid != o.UID:
 		o.end(notFound("Resource", o.Service))
 	case o.Stuck != 0 && o.Generation == svc.Resource.Generation:

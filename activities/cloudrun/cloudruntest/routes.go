@@ -31,6 +31,7 @@ type endpoint func(*call) (any, error)
 func (s *Server) routes() *http.ServeMux {
 	const base = "/v2/projects/{project}/locations/{location}"
 	m := http.NewServeMux()
+	s.jobRoutes(m, base)
 	for pattern, fn := range map[string]endpoint{
 		"POST " + base + "/services":                                  s.createService,
 		"GET " + base + "/services":                                   s.listServices,
@@ -210,9 +211,13 @@ func paginate[T any](c *call, all []T, limit int) ([]T, string, error) {
 	end := min(start+size, len(all))
 	next := ""
 	if end < len(all) {
-		next = base64.RawURLEncoding.EncodeToString([]byte("v1:" + strconv.Itoa(end)))
+		next = token(end)
 	}
 	return all[start:end], next, nil
+}
+
+func token(position int) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("v1:" + strconv.Itoa(position)))
 }
 
 func position(token string) (int, error) {

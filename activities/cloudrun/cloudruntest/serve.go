@@ -20,7 +20,10 @@ type Count struct {
 
 type revisionKey struct{}
 
-type identity struct{ service, revision string }
+type identity struct {
+	service, revision string
+	env               map[string]string
+}
 
 // Revision returns the short names of the service and revision that a handler
 // registered with Handle is answering for, as K_SERVICE and K_REVISION tell a
@@ -30,11 +33,19 @@ func Revision(ctx context.Context) (service, revision string) {
 	return id.service, id.revision
 }
 
+// Environment returns the variables of the container that a handler registered with Handle is
+// answering for; nil outside such a handler. What comes from a secret is not in it.
+func Environment(ctx context.Context) map[string]string {
+	id, _ := ctx.Value(revisionKey{}).(identity)
+	return id.env
+}
+
 // route is where one request goes.
 type route struct {
 	labels  labels
 	svc     *service
 	handler http.Handler
+	env     map[string]string
 }
 
 // serve answers a request for a service or one of its tags, by the first label of
@@ -62,7 +73,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, name string) {
 			panic(http.ErrAbortHandler) // half an answer is out: break it off
 		}
 	}()
-	ctx := context.WithValue(r.Context(), revisionKey{}, identity{to.labels.service, to.labels.revision})
+	ctx := context.WithValue(r.Context(), revisionKey{}, identity{to.labels.service, to.labels.revision, to.env})
 	to.handler.ServeHTTP(out, r.WithContext(ctx))
 }
 
@@ -100,7 +111,7 @@ func (s *Server) route(name string) (route, error) {
 	if h == nil {
 		return route{}, unavailableService(svc)
 	}
-	return route{labels: labelsOf(svc, rev), svc: svc, handler: h}, nil
+	return route{labels: labelsOf(svc, rev), svc: svc, handler: h, env: found.env()}, nil
 }
 
 func unavailableService(svc *service) error {

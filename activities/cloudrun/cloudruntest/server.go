@@ -54,13 +54,15 @@ type Options struct {
 	// BareLatest leaves the revision out of the trafficStatuses of LATEST entries,
 	// as some responses of the real API do. By default it is filled in.
 	BareLatest bool
-	// LogSize bounds the request log, and the split history of each service; the
-	// oldest entries go first. Zero is 10000.
+	// LogSize bounds the request log, the split history of each service, and the log of each
+	// execution; the oldest entries go first. Zero is 10000.
 	LogSize int
+	// LogDelay is how long after it was written a line can be listed.
+	LogDelay time.Duration
 }
 
 // Server is a Cloud Run region in memory: an http.Handler that serves the API
-// under /v2/, metrics at /metrics, inspection under /admin/, and by Host header
+// under /v2/, with the log entries of jobs, metrics at /metrics, inspection under /admin/, and by Host header
 // the services themselves. All methods are safe for concurrent use.
 type Server struct {
 	opts    Options
@@ -73,6 +75,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	services map[string]*service
+	jobs     map[string]*job
+	tasks    []task // code of images that jobs run
 	ops      map[string]*operation
 	opOrder  []string       // names of ops, oldest first
 	seq      map[string]int // counters for ids, by kind and name
@@ -103,6 +107,7 @@ func New(opts Options) *Server {
 		opts: opts, clock: opts.Clock,
 		metrics:  newMetrics(),
 		services: map[string]*service{},
+		jobs:     map[string]*job{},
 		ops:      map[string]*operation{},
 		seq:      map[string]int{},
 		splits:   map[string][]Split{},
@@ -168,9 +173,9 @@ func (s *Server) URL() string {
 	return "http://" + s.listener.Addr().String()
 }
 
-// Close stops listening and ends open connections. It does nothing for a Server
-// that does not listen.
+// Close ends the containers of jobs, stops listening and ends open connections.
 func (s *Server) Close() error {
+	s.killAll()
 	if s.http == nil {
 		return nil
 	}

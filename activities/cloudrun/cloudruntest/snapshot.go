@@ -11,6 +11,7 @@ import (
 type snapshot struct {
 	Version    int                `json:"version"`
 	Services   []*service         `json:"services"`
+	Jobs       []*job             `json:"jobs,omitempty"`
 	Operations []*operation       `json:"operations"`
 	Counters   map[string]int     `json:"counters"`
 	Splits     map[string][]Split `json:"splits"`
@@ -18,7 +19,8 @@ type snapshot struct {
 
 const snapshotVersion = 1
 
-// Snapshot encodes services, revisions, operations and split histories. Code of
+// Snapshot encodes services, revisions, jobs, executions with their logs, operations and split
+// histories. Code of
 // images, faults, the request log and metrics are not part of it.
 func (s *Server) Snapshot() ([]byte, error) {
 	s.mu.Lock()
@@ -28,6 +30,10 @@ func (s *Server) Snapshot() ([]byte, error) {
 		snap.Services = append(snap.Services, svc)
 	}
 	slices.SortFunc(snap.Services, func(a, b *service) int { return strings.Compare(a.key(), b.key()) })
+	for _, j := range s.jobs {
+		snap.Jobs = append(snap.Jobs, j)
+	}
+	slices.SortFunc(snap.Jobs, func(a, b *job) int { return strings.Compare(a.key(), b.key()) })
 	for _, name := range s.opOrder {
 		snap.Operations = append(snap.Operations, s.ops[name])
 	}
@@ -39,8 +45,8 @@ func (s *Server) Snapshot() ([]byte, error) {
 }
 
 // Restore replaces everything that Snapshot encodes. Operations that were not done
-// start their latency anew; held ones are held no longer. Register code with
-// Handle before. On an error nothing has changed.
+// start their latency anew; held ones are held no longer; executions that had not ended have failed.
+// Register code with Handle and HandleJob before. On an error nothing has changed.
 func (s *Server) Restore(b []byte) error {
 	var snap snapshot
 	if err := json.Unmarshal(b, &snap); err != nil {
@@ -49,6 +55,7 @@ func (s *Server) Restore(b []byte) error {
 	if snap.Version != snapshotVersion {
 		return fmt.Errorf("cloudruntest: restore: version %d is unknown, known is %d", snap.Version, snapshotVersion)
 	}
+	s.killAll()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.ops, s.opOrder = map[string]*service{}, map[string]*operation{}, nil
@@ -71,6 +78,7 @@ func (s *Server) Restore(b []byte) error {
 		s.ops[o.Op.Name] = o
 		s.opOrder = append(s.opOrder, o.Op.Name)
 	}
+	s.restoreJobs(snap.Jobs)
 	for _, o := range snap.Operations {
 		o.Stuck = 0
 		if !o.Op.Done {
@@ -79,6 +87,23 @@ func (s *Server) Restore(b []byte) error {
 	}
 	s.broadcast()
 	return nil
+}
+
+// restoreJobs replaces all jobs. What a container was doing is lost.
+func (s *Server) restoreJobs(jobs []*job) {
+	s.jobs = map[string]*job{}
+	for _, j := range jobs {
+		s.jobs[j.key()] = j
+		for _, e := range j.Executions {
+			if n := len(e.Lines); n > 0 {
+				e.written = e.Lines[n-1].Number
+			}
+			if !e.ended() {
+				f := &failure{Reason: "INTERNAL", Message: "The region was restarted."}
+				s.complete(j, e, ending{status: "EXECUTION_FAILED", reason: f.explain, rpc: &apiError{GRPC: 13, Status: "INTERNAL", Message: f.Message}})
+			}
+		}
+	}
 }
 
 // address gives a service the URLs of this server, whose port may be another.

@@ -32,7 +32,24 @@ func (s *Server) setStatuses(svc *service, ready string) {
 		}
 		svc.Resource.TrafficStatuses = append(svc.Resource.TrafficStatuses, st)
 	}
+	s.setScaling(svc)
 	s.recordSplit(svc)
+}
+
+// setScaling gives each revision that requests can reach, by a share or a tag, its minimum of
+// instances, and the others none.
+func (s *Server) setScaling(svc *service) {
+	reached := map[string]bool{}
+	for _, st := range svc.Resource.TrafficStatuses {
+		reached[serving(svc, st)] = true
+	}
+	for _, r := range svc.Revisions {
+		want := int64(0)
+		if t := r.Template.Scaling; t != nil && reached[r.short()] {
+			want = t.MinInstanceCount
+		}
+		r.Resource.ScalingStatus = &run.GoogleCloudRunV2RevisionScalingStatus{DesiredMinInstanceCount: want}
+	}
 }
 
 // serving returns the short name of the revision behind a status.

@@ -68,16 +68,37 @@ func (r *revision) short() string { return last(r.Resource.Name) }
 
 // image is the image of the container that takes the requests.
 func (r *revision) image() string {
+	if c := r.container(); c != nil {
+		return c.Image
+	}
+	return ""
+}
+
+// container is the one that takes the requests; nil if there is none.
+func (r *revision) container() *run.GoogleCloudRunV2Container {
 	containers := r.Template.Containers
 	for _, c := range containers {
 		if len(c.Ports) > 0 {
-			return c.Image
+			return c
 		}
 	}
 	if len(containers) == 0 {
-		return ""
+		return nil
 	}
-	return containers[0].Image
+	return containers[0]
+}
+
+// env are the variables of that container that have a literal value.
+func (r *revision) env() map[string]string {
+	out := map[string]string{}
+	if c := r.container(); c != nil {
+		for _, v := range c.Env {
+			if v.ValueSource == nil {
+				out[v.Name] = v.Value
+			}
+		}
+	}
+	return out
 }
 
 // last returns what follows the last slash of a resource name.

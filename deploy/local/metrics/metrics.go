@@ -31,7 +31,8 @@ type Server struct {
 	folder  string
 	db      *tsdb.DB
 	engine  *promql.Engine
-	http    *http.Server
+	mux     *http.ServeMux
+	http    *http.Server // nil while it is down
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -56,14 +57,37 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start Prometheus: %w", err), l.Close(), os.RemoveAll(s.folder))
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
-	mux := http.NewServeMux()
-	mux.HandleFunc("/api/v1/query", s.query)
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	s.done.Go(func() { _ = s.http.Serve(l) }) // ends with Stop, which reports what matters
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("/api/v1/query", s.query)
+	s.serve(l)
 	for _, target := range o.Targets {
 		s.done.Go(func() { s.scrapeAll(ctx, target, o.Every) })
 	}
 	return s, nil
+}
+
+func (s *Server) serve(l net.Listener) {
+	server := &http.Server{Handler: s.mux, ReadHeaderTimeout: 10 * time.Second}
+	s.http = server
+	s.done.Go(func() { _ = server.Serve(l) }) // ends with Down or Stop, which report what matters
+}
+
+// Down lets nobody connect until Up. What is scraped meanwhile is kept, as by a server that
+// only cannot be reached.
+func (s *Server) Down() error {
+	err := s.http.Close()
+	s.http = nil
+	return err
+}
+
+// Up listens again, at the same address.
+func (s *Server) Up(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.address)
+	if err != nil {
+		return fmt.Errorf("start Prometheus again: %w", err)
+	}
+	s.serve(l)
+	return nil
 }
 
 func (s *Server) open() (err error) {
@@ -89,7 +113,10 @@ func (s *Server) URL() string { return "http://" + s.address }
 // Stop ends it. What it has scraped is gone.
 func (s *Server) Stop() error {
 	s.cancel()
-	err := s.http.Close()
+	var err error
+	if s.http != nil {
+		err = s.Down()
+	}
 	s.done.Wait()
 	return errors.Join(err, s.engine.Close(), s.db.Close(), os.RemoveAll(s.folder))
 }

@@ -3,9 +3,11 @@ package metrics_test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,6 +73,15 @@ func TestItScrapesAndAnswers(t *testing.T) {
 	}
 	if got := ask(t, s, "count(nothing)"); got.Status != "success" || string(got.Data.Result) != "[]" {
 		t.Errorf("no series: %+v", got)
+	}
+	if err := s.Down(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "http://")); err == nil {
+		t.Error("it is down, and somebody can connect")
+	}
+	if err := s.Up(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	if got := ask(t, s, "rate("); got.Status != "error" || got.ErrorType != "bad_data" {
 		t.Errorf("a query that is none: %+v", got)

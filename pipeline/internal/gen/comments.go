@@ -21,6 +21,7 @@ func roots() []reflect.Type {
 		reflect.TypeFor[pipeline.CustomTargetType](),
 		reflect.TypeFor[pipeline.Automation](),
 		reflect.TypeFor[pipeline.DeployPolicy](),
+		reflect.TypeFor[pipeline.Notification](),
 	}
 }
 

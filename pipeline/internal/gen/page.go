@@ -82,17 +82,8 @@ func kind(t reflect.Type, r rule.Rule) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch t {
-	case reflect.TypeFor[pipeline.Duration]():
-		return "seconds, such as `60s`" + span(t, r)
-	case reflect.TypeFor[pipeline.Minutes]():
-		return "minutes, such as `60m`" + span(t, r)
-	case reflect.TypeFor[pipeline.Wait]():
-		return "duration, such as `1h30m`" + span(t, r)
-	case reflect.TypeFor[pipeline.Replicas]():
-		return "`N` or `N%`"
-	case reflect.TypeFor[pipeline.Verify]():
-		return "true, false or " + link(t)
+	if text := form(t, r); text != "" {
+		return text
 	}
 	switch t.Kind() {
 	case reflect.Slice:
@@ -107,6 +98,27 @@ func kind(t reflect.Type, r rule.Rule) string {
 		return words(r)
 	}
 	return link(t)
+}
+
+// form says what the value of a type that reads itself looks like, or "".
+func form(t reflect.Type, r rule.Rule) string {
+	switch t {
+	case reflect.TypeFor[pipeline.Duration]():
+		return "seconds, such as `60s`" + span(t, r)
+	case reflect.TypeFor[pipeline.Minutes]():
+		return "minutes, such as `60m`" + span(t, r)
+	case reflect.TypeFor[pipeline.Wait]():
+		return "duration, such as `1h30m`" + span(t, r)
+	case reflect.TypeFor[pipeline.Replicas]():
+		return "`N` or `N%`"
+	case reflect.TypeFor[pipeline.Number]():
+		return "number"
+	case reflect.TypeFor[pipeline.Compare]():
+		return "`stable` or " + link(t)
+	case reflect.TypeFor[pipeline.Verify]():
+		return "true, false or " + link(t)
+	}
+	return ""
 }
 
 func link(t reflect.Type) string {

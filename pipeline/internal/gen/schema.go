@@ -166,8 +166,12 @@ func special(t reflect.Type) *schema {
 		return &schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(h|m|s|ms))+$`}
 	case reflect.TypeFor[pipeline.Replicas]():
 		return &schema{AnyOf: []*schema{{Type: "integer", Minimum: &one}, {Type: "string", Pattern: "^(100|[1-9][0-9]?)%$"}}}
+	case reflect.TypeFor[pipeline.Number]():
+		return &schema{Type: "number"}
 	case reflect.TypeFor[pipeline.Verify]():
 		return &schema{AnyOf: []*schema{{Type: "boolean"}, reference(t)}}
+	case reflect.TypeFor[pipeline.Compare]():
+		return &schema{AnyOf: []*schema{{Const: "stable"}, reference(t)}}
 	case reflect.TypeFor[pipeline.AutomationSelector]():
 		attributes := reference(reflect.TypeFor[pipeline.Attributes]())
 		older := &schema{

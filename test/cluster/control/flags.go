@@ -30,6 +30,7 @@ func apiServerFlags(f Files) []string {
 		"--cert-dir=" + f.Dir, "--tls-cert-file=" + f.Certificate(), "--tls-private-key-file=" + f.path(keyFile),
 		"--token-auth-file=" + f.path(tokensFile),
 		"--authorization-mode=RBAC",
+		"--kubelet-preferred-address-types=InternalIP", // nobody resolves the names of nodes
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + f.path(accountKeyFile), "--service-account-signing-key-file=" + f.path(accountKeyFile),
 		"--disable-admission-plugins=ServiceAccount", // pods here have no files, so no token to read either

@@ -42,7 +42,7 @@ func (c *cluster) node(ctx context.Context) error {
 		return err
 	}
 	c.service("node", func() error {
-		return node.Run(ctx, c.plane.Config(control.Node), node.Options{Pods: pods, Output: log})
+		return node.Run(ctx, c.plane.Config(control.Node), node.Options{Pods: pods, Output: log, Logs: true})
 	})
 	return nil
 }

@@ -2,7 +2,7 @@
 // are scheduled to it, each container a process bound to its pod's address, and
 // reports their status as a kubelet does. The images are those of package app.
 //
-// Not implemented: what is in volumes, Service variables, logs, exec, events, and the
+// Not implemented: what is in volumes, Service variables, exec, events, and the
 // change of a running pod's image.
 package node
 
@@ -36,6 +36,8 @@ type Options struct {
 	// Output gets what the containers print and what goes wrong, in whole lines
 	// that begin with the pod and the container. It may be nil.
 	Output io.Writer
+	// Logs lets the API server ask for what containers have printed, at the node's own address.
+	Logs bool
 }
 
 // Run is the node until ctx ends: then it kills what runs and returns nil. It waits for an API server that does not answer yet.
@@ -57,6 +59,13 @@ func run(ctx context.Context, client kubernetes.Interface, o Options) error {
 	}
 	defer close(n.processes)
 	go n.processes.serve()
+	if o.Logs {
+		stop, err := n.serveLogs(ctx)
+		if err != nil {
+			return fmt.Errorf("serve logs of node %s: %w", Name, err)
+		}
+		defer stop()
+	}
 
 	if err := n.register(ctx); err != nil {
 		return nil // ctx has ended, and nothing runs

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -71,18 +72,26 @@ type output struct {
 	to io.Writer
 }
 
-// lines writes whole lines with a prefix.
+// maxKept is how many of the last lines of a container can be asked for.
+const maxKept = 200
+
+// lines writes whole lines with a prefix, and keeps the last ones.
 type lines struct {
 	output *output
 	prefix string
-	rest   []byte // of the last Write, no whole line yet
+	rest   []byte   // of the last Write, no whole line yet
+	kept   []string // at most maxKept
+}
+
+// last are the last n lines.
+func (l *lines) last(n int) []string {
+	l.output.mu.Lock()
+	defer l.output.mu.Unlock()
+	return slices.Clone(l.kept[max(0, len(l.kept)-n):])
 }
 
 // Write never fails: a container does not stop because nobody reads it.
 func (l *lines) Write(b []byte) (int, error) {
-	if l.output.to == nil {
-		return len(b), nil
-	}
 	l.output.mu.Lock()
 	defer l.output.mu.Unlock()
 	l.rest = append(l.rest, b...)
@@ -91,7 +100,12 @@ func (l *lines) Write(b []byte) (int, error) {
 		if !found {
 			return len(b), nil
 		}
-		_, _ = fmt.Fprintf(l.output.to, "%s: %s\n", l.prefix, line)
+		if l.kept = append(l.kept, string(line)); len(l.kept) > maxKept {
+			l.kept = l.kept[1:]
+		}
+		if l.output.to != nil {
+			_, _ = fmt.Fprintf(l.output.to, "%s: %s\n", l.prefix, line)
+		}
 		l.rest = rest
 	}
 }

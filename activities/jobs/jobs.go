@@ -1,0 +1,112 @@
+// Package jobs runs what a predeploy, verify or postdeploy job does: containers near the target, and
+// requests that the worker makes. It also asks webhooks.
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/rollout"
+)
+
+// Options are what a worker gives its jobs.
+type Options struct {
+	Platforms map[rollout.Runtime]activities.Platform // those that are Runners run tasks
+	Artifacts activities.Artifacts
+	Client    *http.Client     // nil is http.DefaultTransport's; its CheckRedirect is not used
+	Hosts     activities.Hosts // where requests may go, besides the service itself
+}
+
+// Jobs are the activities RunJob, StopJob and AskWebhook. They keep nothing between two calls.
+type Jobs struct {
+	platforms map[rollout.Runtime]activities.Platform
+	artifacts activities.Artifacts
+	client    *http.Client
+	hosts     activities.Hosts
+}
+
+// New returns the jobs of a worker.
+func New(o Options) *Jobs {
+	return &Jobs{platforms: o.Platforms, artifacts: o.Artifacts, client: within(o.Client), hosts: o.Hosts}
+}
+
+// RunJob does what the job's spec says, and returns what it has found: its tasks first, then its
+// requests. A request that is repeated finds the tasks that it began. What was found out is a
+// Verdict; an error means that nothing was.
+func (j *Jobs) RunJob(ctx context.Context, r activities.JobRequest) (activities.JobResult, error) {
+	pulse := activities.StartPulse(ctx)
+	defer pulse.End()
+	out, err := j.run(ctx, r, pulse)
+	if err != nil {
+		return activities.JobResult{}, activities.Application(err)
+	}
+	return activities.JobResult{Outcome: out}, nil
+}
+
+func (j *Jobs) run(ctx context.Context, r activities.JobRequest, pulse *activities.Pulse) (rollout.Outcome, error) {
+	spec, err := j.spec(ctx, r)
+	if err != nil {
+		return rollout.Outcome{}, err
+	}
+	at, err := j.place(ctx, r)
+	if err != nil {
+		return rollout.Outcome{}, err
+	}
+	found, logs, err := j.tasks(ctx, spec, at, pulse)
+	if err != nil {
+		return rollout.Outcome{}, err
+	}
+	checks, err := j.requests(ctx, spec.HTTP, at, turn{pulse: pulse, open: verdictOf(found) == rollout.VerdictPass})
+	if err != nil {
+		return rollout.Outcome{}, err
+	}
+	out := outcome(append(found, checks...))
+	if len(logs) > 0 {
+		if out.Logs, err = j.artifacts.Put(ctx, logs); err != nil {
+			return rollout.Outcome{}, err
+		}
+	}
+	return out, nil
+}
+
+// StopJob ends the tasks of a job run that was begun, and takes them away.
+func (j *Jobs) StopJob(ctx context.Context, r activities.JobRequest) error {
+	pulse := activities.StartPulse(ctx)
+	defer pulse.End()
+	spec, err := j.spec(ctx, r)
+	if err != nil || len(spec.Tasks) == 0 {
+		return activities.Application(err)
+	}
+	runner, err := activities.RunnerOf(j.platforms, r.Work)
+	if err != nil {
+		return activities.Application(err)
+	}
+	return activities.Application(stop(ctx, runner, runs(spec, place{request: r})))
+}
+
+// spec reads what the job does. A field that this worker does not know would be left undone.
+func (j *Jobs) spec(ctx context.Context, r activities.JobRequest) (rollout.JobSpec, error) {
+	content, err := j.artifacts.Get(ctx, r.Spec)
+	if err != nil {
+		return rollout.JobSpec{}, fmt.Errorf("read what job %s does: %w", r.Job, err)
+	}
+	var spec rollout.JobSpec
+	d := json.NewDecoder(bytes.NewReader(content))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&spec); err != nil {
+		return spec, specError(r, rollout.Unsupported, err, "update the workers that poll "+r.Work.Target.TaskQueue)
+	}
+	if spec.Analysis != nil || len(spec.Tasks)+len(spec.HTTP) == 0 {
+		return spec, specError(r, rollout.Invalid, errors.New("it has neither tasks nor requests, or it is an analysis"), "")
+	}
+	return spec, nil
+}
+
+func specError(r activities.JobRequest, kind rollout.Kind, err error, fix string) error {
+	return &rollout.Error{Op: "read what job " + string(r.Job), On: "does, " + r.Spec, Kind: kind, Err: err, Fix: fix}
+}
