@@ -34,7 +34,8 @@ type fake struct {
 	promotes client.Promotion
 	made     rollout.Created
 	store    *memory
-	refuse   error    // of commands
+	refuse   error // of commands
+	watching []client.Watching
 	sent     []string // what would change something
 }
 
@@ -337,7 +338,7 @@ func at(t *testing.T, f *fake, now time.Time) *app {
 		tick: func(time.Duration) <-chan time.Time { return done },
 		size: func() (int, int) { return 100, 40 },
 		dial: func(context.Context, client.Options, client.Store) (*server, error) {
-			return &server{config: f, releases: f, rollouts: f, command: f, targets: f, lanes: f, close: func() {}}, nil
+			return &server{config: f, releases: f, rollouts: f, command: f, targets: f, lanes: f, watches: f, watchList: f, close: func() {}}, nil
 		},
 		store: func(context.Context, string) (artifacts, error) { return cmp.Or(f.store, &memory{}), nil },
 	}

@@ -101,6 +101,9 @@ func (a *app) watchDescribe() *cli.Command {
 				d := describedWatch{Watching: w, Services: []watchedService{}}
 				if w.Status != nil {
 					d.Services = rolledOut(c.Context, s, w.Status.Services)
+					status := *w.Status
+					status.Services = nil // once is enough
+					d.Status = &status
 				}
 				return a.print(c, d, d.print)
 			})
@@ -127,9 +130,11 @@ func rolledOut(ctx context.Context, s *server, all []rollout.WatchedService) []w
 
 func (d describedWatch) print(w io.Writer) {
 	row(w, "watch:", d.Name)
-	row(w, "pipeline:", or(d.Pipeline, "-"))
-	row(w, "services:", fmt.Sprintf("with %s in %s of %s", d.Label, strings.Join(d.Regions, ", "), d.Project))
-	row(w, "a sample needs:", fmt.Sprintf("%d requests", d.MinRequests))
+	if d.Pipeline != "" { // else it was made by another hand
+		row(w, "pipeline:", d.Pipeline)
+		row(w, "services:", fmt.Sprintf("with %s in %s of %s", d.Label, strings.Join(d.Regions, ", "), d.Project))
+		row(w, "a sample needs:", fmt.Sprintf("%d requests", d.MinRequests))
+	}
 	row(w, "looks:", fmt.Sprintf("every %s, last %s, next %s", every(d.Every), stamp(d.Last), nextLook(d.Watching)))
 	if d.Note != "" {
 		row(w, "note:", oneLine(d.Note))

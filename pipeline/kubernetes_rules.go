@@ -87,6 +87,10 @@ func urlRule(at *judge, text string) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		at.bad("%q is no absolute URL: write https://HOST", text)
+		return
+	}
+	if u.User != nil { // whoever reads the configuration would read it
+		at.bad("a URL with a user or password: refer to a secret instead")
 	}
 }
 

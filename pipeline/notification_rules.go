@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,12 +29,12 @@ func (n *Notification) rules(at *judge) {
 		n.PubSub.rules(at.key("pubsub"))
 	}
 	if n.Flagger != nil {
-		receiverRule(at.key("flagger").key("url"), n.Flagger.URL)
+		urlRule(at.key("flagger").key("url"), n.Flagger.URL)
 	}
 }
 
 func (w *NotificationWebhook) rules(at *judge) {
-	receiverRule(at.key("url"), w.URL)
+	urlRule(at.key("url"), w.URL)
 	if w.Secret != nil {
 		w.Secret.rules(at.key("secret"))
 	}
@@ -59,14 +58,6 @@ func (p *NotificationPubSub) rules(at *judge) {
 	}
 	if host, port, err := net.SplitHostPort(p.Endpoint); err != nil || host == "" || port == "" {
 		at.key("endpoint").bad("%q is no address: write HOST:PORT", p.Endpoint)
-	}
-}
-
-// receiverRule judges the URL of a server that is told something.
-func receiverRule(at *judge, text string) {
-	urlRule(at, text)
-	if u, err := url.Parse(text); err == nil && u.User != nil {
-		at.bad("holds a user or password, which is never written here")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -48,7 +50,7 @@ type Server struct {
 	own     *local.Server // nil: it is the program
 }
 
-// Start starts one that has scraped nothing yet. Close it; ctx is for the start and, without the
+// Start starts one that scrapes all of its targets. Close it; ctx is for the start and, without the
 // program, for its life.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{options: o}
@@ -69,10 +71,49 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err = s.configure(); err == nil {
 		err = s.run(ctx, "127.0.0.1:0")
 	}
+	if err == nil {
+		err = s.scrapes(ctx)
+	}
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(s.folder))
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// scrapes waits until every target was scraped: the program begins that seconds after its start.
+func (s *Server) scrapes(ctx context.Context) error {
+	if len(s.options.Targets) == 0 {
+		return nil
+	}
+	query := s.URL + "/api/v1/query?query=" + url.QueryEscape(fmt.Sprintf("sum(up) == %d", len(s.options.Targets)))
+	tick := time.NewTicker(Every / 4)
+	defer tick.Stop()
+	for {
+		found, err := answers(ctx, query)
+		if err != nil || found {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("start prometheus: it does not scrape %s: %w", s.options.Targets, ctx.Err())
+		}
+	}
+}
+
+// answers reports whether a query has any series for an answer.
+func answers(ctx context.Context, query string) (bool, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, query, nil)
+	if err != nil {
+		return false, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return strings.Contains(string(body), `"metric":`), err
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.folder, name) }
@@ -147,7 +188,7 @@ type process struct {
 
 // begin starts it below a shell that kills it when this process is gone, however that ends.
 func begin(ctx context.Context, arguments ...string) (*process, error) {
-	const guard = `"$@" & read end; kill -9 $!; wait $!`
+	const guard = `exec 3<&0; "$@" 3<&- & p=$!; { read end <&3; kill -9 $p; } 2>&- & wait $p; kill $!`
 	c := exec.Command("sh", append([]string{"-c", guard, "sh", "prometheus"}, arguments...)...) //nolint:noctx // ends with its input
 	in, err := c.StdinPipe()
 	if err != nil {
@@ -165,11 +206,13 @@ func begin(ctx context.Context, arguments ...string) (*process, error) {
 	defer cancel()
 	listens := regexp.MustCompile(`msg="?Listening on"? address=(\S+)`)
 	var said []string
+	ready := false
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if m := listens.FindStringSubmatch(lines.Text()); m != nil {
 			p.address = m[1]
 		}
-		if strings.Contains(lines.Text(), "Server is ready") && p.address != "" {
+		ready = ready || strings.Contains(lines.Text(), "Server is ready")
+		if ready && p.address != "" { // in either order
 			go func() {
 				for lines.Scan() { // else it would block on a full pipe
 				}

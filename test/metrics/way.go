@@ -19,6 +19,7 @@ type Way struct {
 
 	mu    sync.Mutex
 	cut   bool
+	all   int          // connections so far
 	open  net.Listener // nil while it is cut
 	conns map[net.Conn]struct{}
 	slow  chan struct{} // not nil: nothing is answered until it is closed
@@ -87,6 +88,13 @@ func (w *Way) Slow(slow bool) {
 	}
 }
 
+// Connections returns how many there have been.
+func (w *Way) Connections() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all
+}
+
 // Close cuts it for good.
 func (w *Way) Close() {
 	w.Slow(false)
@@ -117,6 +125,7 @@ func (w *Way) carry(client net.Conn) {
 func (w *Way) keep(both ...net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.all++
 	for _, c := range both {
 		if w.cut {
 			_ = c.Close()

@@ -297,11 +297,11 @@ func (s *scene) stamp(service, pipeline string) {
 	}
 }
 
-// writes counts the requests that change a service.
-func (s *scene) writes(service string) int {
+// writes counts the requests that change the service that has the watch's name.
+func (s *scene) writes() int {
 	n := 0
 	for _, r := range shared.Run.Log() {
-		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/"+shared.Service(service)) && !strings.Contains(r.Query, "validateOnly=true") {
+		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/"+shared.Service(s.watch.Name)) && !strings.Contains(r.Query, "validateOnly=true") {
 			n++
 		}
 	}

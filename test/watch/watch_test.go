@@ -17,11 +17,11 @@ func TestARevisionWithoutTrafficIsTakenThroughThePhases(t *testing.T) {
 	v1 := s.serves("gradual")
 	s.users("gradual")
 	s.looks()
-	writes := s.writes("gradual")
+	writes := s.writes()
 	if found := s.passes(2).Services; len(found) != 1 || found[0].Release != "" || found[0].Says != v1+" serves" {
 		t.Errorf("with nothing to do it says %+v", found)
 	}
-	if n := s.writes("gradual") - writes; n != 0 {
+	if n := s.writes() - writes; n != 0 {
 		t.Errorf("with nothing to do it wrote %d times", n)
 	}
 	v2 := s.noTraffic("gradual", "img/v2")
@@ -32,9 +32,9 @@ func TestARevisionWithoutTrafficIsTakenThroughThePhases(t *testing.T) {
 	s.has("gradual", map[string]int64{v2: 100})
 
 	s.gives("gradual", v1) // a person goes back
-	writes = s.writes("gradual")
+	writes = s.writes()
 	found := s.passes(3).Services[0]
-	if n := s.writes("gradual") - writes; n != 0 || !strings.Contains(found.Says, v2+" has no traffic") {
+	if n := s.writes() - writes; n != 0 || !strings.Contains(found.Says, v2+" has no traffic") {
 		t.Errorf("after a person's rollback it wrote %d times, and says %q", n, found.Says)
 	}
 	s.has("gradual", map[string]int64{v1: 100})
@@ -52,6 +52,7 @@ func TestARevisionWithoutTrafficIsTakenThroughThePhases(t *testing.T) {
 	s.ends("gradual", v3, drive.In(rollout.StateSucceeded))
 	s.has("gradual", map[string]int64{v3: 100})
 	s.releases("gradual", v2, v3)
+	s.short(20)
 }
 
 func TestAFailingRevisionIsTakenBackAndNotTriedAgain(t *testing.T) {
