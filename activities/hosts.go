@@ -30,7 +30,7 @@ func (h Hosts) Allow(u *url.URL, own ...string) error {
 	}
 	return &rollout.Error{
 		Op: "send a request", On: "to " + u.Host, Kind: rollout.Denied,
-		Err: fmt.Errorf("this worker may send requests to %s", h.listed()),
+		Err: fmt.Errorf("this worker may send requests to %s", h),
 		Fix: "add the host to SERIN_HTTP_HOSTS of the worker that polls the target's task queue",
 	}
 }
@@ -42,7 +42,8 @@ func matches(allowed string, u *url.URL) bool {
 	return allowed == u.Host || allowed == u.Hostname()
 }
 
-func (h Hosts) listed() string {
+// String lists them, "no host" where there is none.
+func (h Hosts) String() string {
 	if len(h) == 0 {
 		return "no host"
 	}

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -89,6 +90,9 @@ type JobRequest struct {
 	Outage bool   `json:"outage,omitempty"`
 	// Patient is set where it no longer says so: its history would grow.
 	Patient bool `json:"patient,omitempty"`
+	// Kept is what a run of an Analyze that lost its worker had heartbeated, as the second detail; at
+	// most 64 KB. It is newer than what Resume names.
+	Kept json.RawMessage `json:"kept,omitempty"`
 }
 
 // JobResult is what a job run has found. Of Analyze it may be a word in between: with Resume set
@@ -99,8 +103,8 @@ type JobResult struct {
 	Outage  string          `json:"outage,omitempty"` // why no server answers; "" again once one does
 }
 
-// WebhookRequest asks one webhook, at its interval, until its answer is yes. What it answers
-// instead is in the heartbeats.
+// WebhookRequest asks one webhook once. What it answers instead of a yes is an error that is worth
+// another attempt, after the webhook's interval.
 type WebhookRequest struct {
 	Work    Work            `json:"work"`
 	Webhook rollout.Webhook `json:"webhook"`

@@ -103,6 +103,8 @@ func TestRolloutCommands(t *testing.T) {
 		{name: "cancel", args: "rollout cancel --by eve " + one, env: env, serin: meets(sceneCanary)},
 		{name: "cancel-restore", args: "rollout cancel --restore --output json " + one, env: env, serin: meets(sceneCanary)},
 		{name: "resume-accept", args: "rollout resume --accept " + one, env: env, serin: meets(sceneDrift)},
+		{name: "resume-accept-job", args: "rollout resume --accept --phase canary-25 --job verify " + one, env: env, serin: meets(sceneDrift)},
+		{name: "resume-accept-half", args: "rollout resume --accept --phase canary-25 " + one, env: env, serin: meets(sceneDrift)},
 		{name: "retry-job", args: "rollout retry-job " + one, env: env, serin: meets(sceneRestored)},
 		{name: "retry-job-named", args: "rollout retry-job --phase canary-50 --job deploy " + one, env: env, serin: meets(sceneRestored)},
 		{name: "retry-job-none", args: "rollout retry-job " + one, env: env, serin: meets(sceneCanary)},

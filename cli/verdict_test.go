@@ -45,7 +45,7 @@ func checked() client.Rollout {
 		judged,
 		waits(rollout.Waiting{
 			For: rollout.WaitPerson, Reason: "analysis of canary-25 is inconclusive: " + found.Reason, Until: start().Add(24 * time.Hour),
-			Commands: []string{"serin rollout resume" + this, "serin rollout resume" + this + " --accept"},
+			Commands: []string{"serin rollout resume" + this, "serin rollout resume" + this + " --accept --phase canary-25 --job analysis"},
 		}),
 	})}
 }

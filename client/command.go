@@ -185,7 +185,8 @@ func (c *Client) Cancel(ctx context.Context, pipeline, name string, cmd rollout.
 }
 
 // Resume ends a pause. A rollout that waits for a person for another reason observes again
-// and goes on; with Accept, what it observes becomes its baseline.
+// and goes on; with Accept, what it observes becomes its baseline. To accept a job's verdict, Phase
+// and Job are mandatory.
 func (c *Client) Resume(ctx context.Context, pipeline, name string, cmd rollout.Command) (rollout.Ack, error) {
 	return c.Command(ctx, pipeline, name, rollout.CommandResume, cmd)
 }

@@ -60,6 +60,7 @@ func (c *Canary) automatedRules(at *judge) {
 		last = p
 	}
 	d.Jobs.rules(at)
+	c.addressRules(at, d.Jobs)
 	d.Advance.rules(at.key("advance"))
 	c.replicaRules(at.key("replicas"), d.Replicas)
 }
@@ -83,6 +84,7 @@ func (c *Canary) phaseRules(at *judge) {
 		p.Advance.rules(item.key("advance"))
 		c.replicaRules(item.key("replicas"), p.Replicas)
 		if i < len(phases)-1 {
+			c.addressRules(item, p.Jobs)
 			c.matchRules(item.key("match"), p.Match)
 		}
 	}

@@ -65,6 +65,44 @@ func (c HTTPCheck) rules(at *judge) {
 	}
 }
 
+// addressRules judges requests of phases with a canary: an answer of the service itself, which
+// reaches stable too, would say nothing about the canary.
+func (c *Canary) addressRules(at *judge, j Jobs) {
+	reason := c.unaddressed()
+	if reason == "" {
+		return
+	}
+	key := "verify"
+	if j.VerifyConfig != nil {
+		key = "verifyConfig"
+	}
+	for i, check := range j.verification().HTTP {
+		item := at.key(key).key("http").item(i)
+		for _, text := range []struct{ key, value string }{{"url", check.URL}, {"body", check.Body}} {
+			if httpWords().uses(text.value, "CanaryURL") {
+				item.key(text.key).bad("has {{.CanaryURL}}, but no address reaches only the canary: %s", reason)
+			}
+		}
+	}
+}
+
+// unaddressed says what to do where no address reaches only the canary of c, or "".
+func (c *Canary) unaddressed() string {
+	r := c.RuntimeConfig
+	switch {
+	case r == nil && c.CanaryDeployment != nil: // which needs one, and says so
+	case r == nil:
+		return "the manifests shape the traffic, so write the address itself"
+	case r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl:
+		return "the manifest itself has the tags, so write the address by its tag"
+	case r.CloudRun != nil && len(r.CloudRun.CanaryRevisionTags) == 0:
+		return "add canaryRevisionTags to runtimeConfig.cloudRun"
+	case r.Kubernetes != nil && r.Kubernetes.ServiceNetworking != nil:
+		return "with serviceNetworking one Service reaches both versions; use gatewayServiceMesh or ingress, or verify with tasks"
+	}
+	return ""
+}
+
 // headerRules judges headers of requests. What comes twice in other case would be sent twice.
 func headerRules(at *judge, headers map[string]string) {
 	first := map[string]string{}

@@ -115,7 +115,7 @@ func runCommands() []CommandRule {
 			CommandResume, ofRollout,
 			[]State{StatePending, StateInProgress, StateHalted, StateFailed},
 			[]Role{RoleSingle, RoleController, RoleChild},
-			"it is paused, or waits for a person who looks; of a child only the latter",
+			"it is paused, or waits for a person who looks; of a child only the latter. Phase and job, where they are given, are what the person is asked about; to accept a verdict both are",
 			"it goes on, and a job whose verdict a person was asked about runs again; with accept what is observed is the new baseline, or that job passes",
 		},
 	}

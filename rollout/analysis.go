@@ -105,9 +105,10 @@ type TaskCheck struct {
 
 // Query is one question to a server of metrics.
 type Query struct {
-	Prometheus Prometheus    `json:"prometheus"` // without Checks
-	Text       string        `json:"text"`       // nothing is left to fill in
-	Interval   time.Duration `json:"interval"`   // the same text within it may get the same answer
+	Prometheus Prometheus    `json:"prometheus"`     // without Checks
+	Text       string        `json:"text"`           // nothing is left to fill in
+	Interval   time.Duration `json:"interval"`       // the same text within it may get the same answer
+	After      time.Time     `json:"after,omitzero"` // an answer that was given before is too old
 }
 
 // Sample is one value of a check. Found is false where there is none: no series, NaN. That is

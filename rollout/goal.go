@@ -114,7 +114,8 @@ func (s *LaneStatus) rollbackGoals(c Create) ([]Created, error) {
 func (s *LaneStatus) mayRollBack(bad Record, c Create) error {
 	// The holder's own repair asks before it gives the lane back, so that nobody is granted it in between.
 	itself := c.Automation != "" && c.Rollout == s.Holder
-	if holder := s.Record(s.Holder); holder != nil && !c.StopRunning && !itself {
+	// One that only tidies has the lane for minutes, and moves nothing: the rollback queues after it.
+	if holder := s.Record(s.Holder); holder != nil && !holder.Tidy && !c.StopRunning && !itself {
 		return &Error{
 			Op: UpdateRollback, On: s.Pipeline + "/" + s.Target, Kind: Refused,
 			Err: fmt.Errorf("%s has the lane, %s", holder.Rollout, holder.State),

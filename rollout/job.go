@@ -69,6 +69,10 @@ type Outcome struct {
 	Checks  []CheckStatus `json:"checks,omitempty"`  // in the order of the spec
 	Logs    string        `json:"logs,omitempty"`    // digest of the last lines of each task
 	Samples string        `json:"samples,omitempty"` // digest of every sample
+
+	// Unreachable is set of an analysis that has failed because no server has answered for as long as
+	// it bears: nothing is known of the release.
+	Unreachable bool `json:"unreachable,omitempty"`
 }
 
 // CheckStatus is what is known of one task or check.

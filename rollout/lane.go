@@ -53,6 +53,7 @@ type Acquire struct {
 	Rollout string `json:"rollout"`
 	Seq     int    `json:"seq"`
 	Tail    bool   `json:"tail,omitempty"`
+	Tidy    bool   `json:"tidy,omitempty"` // it is FAILED, and only takes its canary away
 }
 
 // Grant gives a rollout the lane, with what the lane has recorded.
@@ -141,6 +142,8 @@ type Record struct {
 	Behavior      int       `json:"behavior,omitempty"`
 	// Answer is what the lane answered to Request. Only Records have it.
 	Answer *Created `json:"answer,omitempty"`
+	// Tidy is set while the rollout has, or queues for, the lane only to take its canary away.
+	Tidy bool `json:"tidy,omitempty"`
 
 	// Children are the records of a controller's children by target. Only the records of
 	// Succeeded and Last have them.

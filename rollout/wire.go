@@ -110,11 +110,11 @@ const (
 // Command is what a person or a service asks of a rollout. Actor is a claim:
 // who may command is decided by the namespace's authorization.
 type Command struct {
-	Phase   string  `json:"phase,omitempty"`   // advance, retryJob, ignoreJob, terminateJobRun: mandatory
-	Job     JobKind `json:"job,omitempty"`     // retryJob, ignoreJob, terminateJobRun: mandatory
+	Phase   string  `json:"phase,omitempty"`   // advance, retryJob, ignoreJob, terminateJobRun, resume that accepts a verdict: mandatory
+	Job     JobKind `json:"job,omitempty"`     // retryJob, ignoreJob, terminateJobRun, resume that accepts a verdict: mandatory
 	Digest  string  `json:"digest,omitempty"`  // when given, must be the plan's, or begin it with at least 12 hexadecimal digits; approve: mandatory
 	Restore bool    `json:"restore,omitempty"` // cancel: put traffic back to the baseline
-	Accept  bool    `json:"accept,omitempty"`  // resume: what is observed is the new baseline
+	Accept  bool    `json:"accept,omitempty"`  // resume: what is observed is the new baseline, or the job's verdict is taken as pass
 	Actor   string  `json:"actor,omitempty"`   // approve, reject: mandatory
 	Reason  string  `json:"reason,omitempty"`  // mandatory with Override
 

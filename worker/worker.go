@@ -118,7 +118,7 @@ func atTarget(w sdkworker.Worker, store *artifact.Store, o Options, secrets acti
 	google := googlecloud.New()
 	a := analysis.New(analysis.Options{
 		Platforms: p, Artifacts: store, Alerts: google, Errors: google, Asker: j, Env: jobs.Env,
-		Analyzer: prometheus.Shared(prometheus.New(prometheus.Options{Secrets: secrets})),
+		Analyzer: prometheus.Shared(prometheus.New(prometheus.Options{Secrets: secrets, Hosts: o.Hosts})),
 	})
 	register(w, map[string]any{
 		activities.RunJob:     j.RunJob,

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -55,6 +56,10 @@ func (r *run) moved(phase string) func() bool {
 
 // lookInto finds out what lets the phase begin: the plan, an automation, or a person.
 func (r *run) lookInto(ctx workflow.Context, phase string, i int) {
+	if r.ignoredAfterRestore(i-1) != "" && workflow.GetVersion(ctx, versionRestored, workflow.DefaultVersion, 1) > workflow.DefaultVersion {
+		r.auto = advancing{phase: phase}
+		return
+	}
 	now := workflow.Now(ctx)
 	if begins := r.in.Plan.Phases[i].Advance; begins.Automatic {
 		r.auto = advancing{phase: phase, automation: activities.PermitPlan, actor: actorPlan, due: now.Add(begins.Wait)}
@@ -69,6 +74,26 @@ func (r *run) lookInto(ctx workflow.Context, phase string, i int) {
 	case ok:
 		r.auto = advancing{phase: phase, automation: rule.Automation, actor: rule.Name(), due: now.Add(rule.Wait)}
 	}
+}
+
+// versionRestored names the change that lets only a person advance past a phase that was ignored
+// after a restore.
+const versionRestored = "restored"
+
+// ignoredAfterRestore returns whose traffic was restored, such as "traffic of eu", where the phase at index
+// i was then only ended by an ignored job: the release has no requests, and the next phase would give
+// it its share at once. "" is nobody's.
+func (r *run) ignoredAfterRestore(i int) string {
+	ph := r.status.Phases[i]
+	for _, c := range r.status.Children {
+		if c.Restored && c.Phase == ph.ID && c.PhaseState == rollout.PhaseSucceeded {
+			return "traffic of " + c.Target
+		}
+	}
+	if r.status.Restored && slices.ContainsFunc(ph.Jobs, func(j rollout.JobStatus) bool { return j.State == rollout.JobIgnored }) {
+		return "traffic"
+	}
+	return ""
 }
 
 // rule returns the rule that applies first, by its wait and then by name, or nil. It is not

@@ -29,9 +29,17 @@ func (r *run) rollsBackBaked(ph rollout.Phase, job rollout.Job) bool {
 }
 
 // bakeFailed asks for the rollback of a release whose bake has failed. The lane hears of it before
-// it hears that it is free. A job run that a person has terminated is that person's business.
+// it hears that it is free. Only a release that was found to be bad is rolled back: an error, a lack
+// of data and an outage say nothing about it. A job run that a person has terminated is that
+// person's business.
 func (r *run) bakeFailed(ctx workflow.Context, f failure) {
 	if f.terminated || !r.bakes(f.phase, f.job) || r.bake.asked || r.rollsBackItself() {
+		return
+	}
+	if o := f.outcome; o == nil || o.Verdict != rollout.VerdictFail || o.Unreachable {
+		r.record(ctx, rollout.Event{
+			Kind: rollout.EventAutomation, Actor: actorBake, Note: "does not roll " + r.in.Plan.Target.Name + " back: nothing was found out",
+		})
 		return
 	}
 	r.bake.due = true

@@ -101,14 +101,27 @@ func (r *run) isPaused() error {
 	return fmt.Errorf("the rollout is %s: resume it first", r.pausedBy())
 }
 
+// checkResume: it answers what a person is asked, or else ends a pause.
 func checkResume(r *run, _ workflow.Context, c rollout.Command) error {
-	asked := r.asking && r.resume == nil
-	switch {
-	case asked && r.spent && !c.Accept:
+	if !r.asking || r.resume != nil {
+		return r.endsPause(c)
+	}
+	if err := r.about.answeredBy(c); err != nil {
+		return err
+	}
+	if r.spent && !c.Accept {
 		return notAgain()
-	case !r.status.Paused && !asked:
+	}
+	return nil
+}
+
+func (r *run) endsPause(c rollout.Command) error {
+	switch {
+	case !r.status.Paused:
 		return errors.New("the rollout does not wait for a person")
-	case c.Accept && !asked:
+	case c.Phase != "" || c.Job != "":
+		return fmt.Errorf("the rollout is paused, and nobody is asked about %s: resume it without phase and job", subject{c.Phase, c.Job})
+	case c.Accept:
 		return errors.New("the rollout is paused, and nothing is observed that could be accepted: resume it without accept")
 	}
 	return nil

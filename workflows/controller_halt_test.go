@@ -34,8 +34,9 @@ func halts() []fleetRow {
 			},
 		},
 		{
-			name: "its failed job is ignored", children: three()[:2],
+			name: "its failed job is ignored, and only a person goes on from no requests at all", children: three()[:2],
 			setup: func(f *fleet) {
+				f.plan.Phases[1].Advance = rollout.Advance{Automatic: true}
 				f.platform.FailAt("eu", "v2", "it exits with 1")
 				f.child(1*time.Hour, "eu", rollout.CommandIgnoreJob, retry)
 				f.command(2*time.Hour, rollout.CommandCancel, rollout.Command{Actor: "ann"})
@@ -47,7 +48,7 @@ func halts() []fleetRow {
 				"halted: 1 of 2 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				"waits for person: 1 of 2 children failed: eu (canary-25: deploy shop-v2 to eu: it exits with 1 (mend what it names and retry the job, or make a new release))",
 				went("canary-25", "eu"),
-				"waits for advance: canary-25 is done; canary-50 gives the release 50%",
+				"waits for advance: traffic of eu was restored, and canary-25 ignored; canary-50 gives the release 50%",
 				"cancelling by ann",
 				"asia canary-25 SUCCEEDED CANCELLED, eu canary-25 SUCCEEDED CANCELLED",
 				"ended CANCELLED",

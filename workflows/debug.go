@@ -34,7 +34,7 @@ func (r *run) debugged(ctx workflow.Context) (over func() bool, stop func()) {
 func (r *run) tidy(ctx workflow.Context) {
 	r.tidying, r.tidied = true, true
 	r.sent++
-	r.signalLane(ctx, rollout.SignalAcquire, rollout.Acquire{Rollout: r.in.Rollout, Seq: r.sent})
+	r.signalLane(ctx, rollout.SignalAcquire, rollout.Acquire{Rollout: r.in.Rollout, Seq: r.sent, Tidy: true})
 	r.await(ctx, func() bool { return r.grant != nil || r.revive != nil })
 	r.tidying = false
 	if r.grant != nil && r.revive == nil && !r.ending() {
@@ -45,11 +45,15 @@ func (r *run) tidy(ctx workflow.Context) {
 	case r.revive != nil:
 		r.endRepair(ctx, rollout.RepairAborted, r.revive.String())
 		r.reviveJob(ctx)
-		if r.grant == nil {
+		had := r.grant != nil
+		if !had {
 			r.awaitLane(ctx, "asks for its lane again")
-			return
 		}
-		r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
+		r.sent++ // the lane hears that it is wanted for more, which changes no place in its queue
+		r.signalLane(ctx, rollout.SignalAcquire, rollout.Acquire{Rollout: r.in.Rollout, Seq: r.sent})
+		if had {
+			r.record(ctx, rollout.Event{Kind: rollout.EventGranted})
+		}
 	default:
 		r.grant = nil
 		r.report(ctx)

@@ -49,7 +49,13 @@ func debugs() []pathRow {
 		{
 			name: "a retry that comes while the lane is asked for keeps it",
 			setup: func(s *stage) {
-				failed(s, fail, ask, end)
+				failed(s, fail, ask, ask, end)
+				s.onSignal = func(_, _ string, arg any) error {
+					if m, ok := arg.(rollout.Acquire); ok && m.Tidy { // then it has the lane already
+						s.at(time.Second, s.give)
+					}
+					return nil
+				}
 				s.command25(30*time.Minute+500*time.Millisecond, rollout.CommandRetryJob, rollout.JobVerify)
 				s.cancels(2 * time.Hour)
 			},

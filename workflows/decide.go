@@ -35,6 +35,7 @@ func (r *run) decide(ctx workflow.Context, ph rollout.Phase, job rollout.Job, ou
 func (r *run) askAbout(ctx workflow.Context, ph rollout.Phase, job rollout.Job, out rollout.Outcome) (terminated bool) {
 	r.record(ctx, rollout.Event{Kind: rollout.EventJudged, Phase: ph.ID, Job: job.ID, Outcome: &out, Note: out.Reason})
 	expired := func() bool { return false }
+	r.about = subject{phase: ph.ID, job: job.ID}
 	w := rollout.Waiting{
 		For: rollout.WaitPerson, Reason: fmt.Sprintf("%s of %s is %s: %s", job.ID, ph.ID, out.Verdict, reasonOf(out)),
 		Commands: append(r.looks(), r.commandLine(rollout.CommandTerminate)),
@@ -51,17 +52,51 @@ func (r *run) askAbout(ctx workflow.Context, ph rollout.Phase, job rollout.Job, 
 	r.spent = r.nextAttempt(ph.ID, job.ID) > maxAttempts
 	r.wait(ctx, w)
 	r.await(ctx, func() bool { return terminated || r.resume != nil || expired() })
-	r.asking, r.stop, r.spent = false, nil, false
+	r.asking, r.stop, r.spent, r.about = false, nil, false, subject{}
 	if r.isChild() && !r.ending() {
 		r.report(ctx) // it waits no more
 	}
 	return terminated
 }
 
+// subject is what a person is asked about: a job's verdict, a phase that a webhook holds, or with
+// neither what serves.
+type subject struct {
+	phase string
+	job   rollout.JobKind
+}
+
+func (s subject) String() string {
+	switch {
+	case s.job != "":
+		return fmt.Sprintf("%s of %s", s.job, s.phase)
+	case s.phase != "":
+		return s.phase
+	}
+	return "what serves"
+}
+
+// answeredBy reports why the resume is no answer about s: it is about something else, or it accepts
+// a verdict without saying which. Another one may be asked about since a person has looked.
+func (s subject) answeredBy(c rollout.Command) error {
+	named := subject{phase: c.Phase, job: c.Job}
+	switch {
+	case named != (subject{}) && named != s:
+		return fmt.Errorf("it is about %s, and a person is asked about %s", named, s)
+	case c.Accept && s.job != "" && named != s:
+		return fmt.Errorf("phase and job are missing: name the verdict that is accepted, here --phase %s --job %s", s.phase, s.job)
+	}
+	return nil
+}
+
 // looks are the command lines of a person who was asked to look.
 func (r *run) looks() []string {
 	again := r.commandLine(rollout.CommandResume)
-	return []string{again, again + " --accept", r.commandLine(rollout.CommandCancel)}
+	accept := again + " --accept"
+	if r.about.job != "" {
+		accept += fmt.Sprintf(" --phase %s --job %s", r.about.phase, r.about.job)
+	}
+	return []string{again, accept, r.commandLine(rollout.CommandCancel)}
 }
 
 // notAgain is the refusal of one more job run.

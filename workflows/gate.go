@@ -111,7 +111,7 @@ func (r *run) letThrough(ctx workflow.Context, ph rollout.Phase, hook rollout.We
 // waitAtGate waits for a person or the webhook, and reports whether a person lets the phase begin.
 func (r *run) waitAtGate(ctx workflow.Context, ph rollout.Phase, why string, answered func() bool) bool {
 	r.watchBack(ctx)
-	r.resume, r.asking = nil, true
+	r.resume, r.asking, r.about = nil, true, subject{phase: ph.ID}
 	r.gate.phase, r.gate.passed = ph.ID, false
 	w := rollout.Waiting{For: rollout.WaitPerson, Reason: why, Commands: r.commands(rollout.CommandAdvance, rollout.CommandCancel)}
 	if r.isChild() {

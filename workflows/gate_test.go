@@ -1,8 +1,11 @@
 package workflows_test
 
 import (
+	"slices"
+	"testing"
 	"time"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -66,7 +69,7 @@ func gates() []pathRow {
 			setup: func(s *stage) {
 				s.hooks(rollout.WebhookConfirmRollout)
 				s.says(rollout.WebhookConfirmRollout, answer{never: true})
-				s.resumes(time.Hour, false)
+				s.resumes(time.Hour)
 				s.cancels(3 * time.Hour)
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
@@ -82,7 +85,7 @@ func gates() []pathRow {
 				s.says(increase, answer{never: true}, answer{after: time.Hour})
 				s.plan.Phases[1].Advance = rollout.Advance{Automatic: true}
 				s.pause(time.Hour)
-				s.resumes(2*time.Hour, false)
+				s.resumes(2 * time.Hour)
 				s.cancels(5 * time.Hour)
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 50%, shop-v2 50%",
@@ -161,5 +164,23 @@ func goBacks() []pathRow {
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
 			path: deployed(toCanary50, "webhook rollback cannot be asked whether to roll back: fake: set weight prod/shop: no permission", toCanary50, cancelled, ended),
 		},
+	}
+}
+
+// TestAGateIsAskedAgainWhereRequestsAreGivenAnew: an automation's retry after a restore is a shift as any.
+func TestAGateIsAskedAgainWhereRequestsAreGivenAnew(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.hooks(rollout.WebhookConfirmTrafficIncrease)
+	s.plan.Phases[1].Advance = rollout.Advance{Automatic: true}
+	s.rule(activities.TriggerRepair, "", rollout.Rule{ID: "mend", Repair: []rollout.Repair{{Attempts: 1, Wait: time.Hour}}})
+	s.with("canary-50", rollout.Job{ID: rollout.JobVerify})
+	s.says(rollout.JobVerify, fails(0, "exited with 3"))
+	s.says(rollout.JobKind(rollout.WebhookConfirmTrafficIncrease), answer{}, answer{never: true}) // open, then shut
+	s.cancels(12 * time.Hour)
+	const ask = "ask confirm-traffic-increase about canary-50 at 50%"
+	s.hears(ask, "RunJob verify of canary-50 1", ask)
+	if got := path(s.run(t)); slices.Contains(got, "canary-50 started (attempt 2)") || serves(s) != "shop-v1 100%" {
+		t.Errorf("it serves %s: %q", serves(s), got)
 	}
 }

@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/serin-dev/serin/activities"
@@ -44,6 +46,9 @@ func (r *run) tryJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (a
 	switch {
 	case err != nil && r.cancel != nil: // it says itself what becomes of the traffic
 		return false, false
+	case r.cancel == nil && r.terminating(ph.ID, job.ID): // whatever it has come to before it heard of that
+		r.fail(ctx, terminatedBy(ph.ID, job.ID, out, err))
+		return false, false
 	case err != nil:
 		r.fail(ctx, failureOf(ph.ID, job.ID, err))
 		return false, false
@@ -63,6 +68,20 @@ func (r *run) tryJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (a
 	}
 	r.fail(ctx, failure{phase: ph.ID, job: job.ID, text: reasonOf(out), outcome: &out})
 	return false, false
+}
+
+// terminating reports whether somebody has ended the latest run of the job.
+func (r *run) terminating(phase string, job rollout.JobKind) bool {
+	run := r.status.Job(phase, job).Run
+	return run != nil && run.State == rollout.RunTerminating
+}
+
+func terminatedBy(phase string, job rollout.JobKind, out rollout.Outcome, err error) failure {
+	f := failure{phase: phase, job: job, text: "terminated", terminated: true}
+	if err == nil {
+		f.outcome = &out
+	}
+	return f
 }
 
 // judged makes what is no verdict inconclusive: nothing was found out.
@@ -104,7 +123,7 @@ func (r *run) runJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (r
 		Timeout: job.Timeout,
 	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventJobStarted, Phase: ph.ID, Job: job.ID, Attempt: req.Attempt})
-	o := stepOptions{work: req.Work, summary: fmt.Sprintf("%s: %s", ph.ID, job.ID), budget: job.Timeout}
+	o := stepOptions{work: req.Work, summary: fmt.Sprintf("%s: %s", ph.ID, job.ID), budget: job.Timeout, job: true}
 	outages := 0
 	for range maxCalls {
 		var res activities.JobResult
@@ -114,7 +133,7 @@ func (r *run) runJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (r
 			}
 			return rollout.Outcome{}, err
 		}
-		if res.Resume == "" {
+		if res.Resume == "" || r.terminating(ph.ID, job.ID) {
 			return judged(res.Outcome), nil
 		}
 		if res.Outage != "" && !req.Outage {
@@ -168,12 +187,36 @@ func (r *run) perform(ctx workflow.Context, req activities.JobRequest, o stepOpt
 		if !activities.NoWorker(err) || r.quits(o) || !r.awaitWorker(ctx, o) {
 			return err
 		}
+		if kept := keptBy(err); kept != nil && name == activities.Analyze {
+			req.Kept = kept
+		}
 	}
 }
 
+// maxKept bounds what a job run that has lost its worker hands on, in bytes.
+const maxKept = 64 << 10
+
+// keptBy returns what a job run had heartbeated for a later attempt that no worker has taken in
+// time; nil where it had not, or what cannot be read.
+func keptBy(err error) json.RawMessage {
+	var timeout *temporal.TimeoutError
+	if !errors.As(err, &timeout) || !timeout.HasLastHeartbeatDetails() {
+		return nil
+	}
+	var text string
+	var kept json.RawMessage
+	if timeout.LastHeartbeatDetails(&text, &kept) != nil || len(kept) > maxKept {
+		return nil
+	}
+	return kept
+}
+
 // stopJob ends what a job run has left running. Nothing waits for it but the end of the
-// workflow: traffic comes first.
+// workflow: traffic comes first. An analysis ends the containers of its checks itself.
 func (r *run) stopJob(ctx workflow.Context, req activities.JobRequest) {
+	if req.Job == rollout.JobAnalysis {
+		return
+	}
 	r.stopping++
 	o := stepOptions{summary: fmt.Sprintf("%s: stop %s", req.Work.Phase, req.Job), budget: leaveBudget}
 	workflow.GoNamed(ctx, "stop "+string(req.Job), func(ctx workflow.Context) {

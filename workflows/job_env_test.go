@@ -28,6 +28,7 @@ type answer struct {
 	after  time.Duration
 	never  bool
 	late   enumspb.TimeoutType // it timed out
+	kept   any                 // and had heartbeated this
 	result activities.JobResult
 	err    error
 }
@@ -69,6 +70,9 @@ func (s *stage) job(kind string) func(context.Context, activities.JobRequest) (a
 // late lets the answer come when it is due.
 func (s *stage) late(ctx context.Context, a answer) (activities.JobResult, error) {
 	if a.late != enumspb.TIMEOUT_TYPE_UNSPECIFIED {
+		if a.kept != nil {
+			return a.result, temporal.NewTimeoutError(a.late, nil, "watches", a.kept)
+		}
 		return a.result, temporal.NewTimeoutError(a.late, nil)
 	}
 	if a.after == 0 && !a.never {
@@ -143,8 +147,13 @@ func back(after time.Duration) answer {
 	return answer{after: after, result: activities.JobResult{Resume: "sha256:progress"}}
 }
 
-func (s *stage) resumes(d time.Duration, accept bool) {
-	s.command(d, rollout.CommandResume, rollout.Command{Actor: "bob", Accept: accept})
+func (s *stage) resumes(d time.Duration) {
+	s.command(d, rollout.CommandResume, rollout.Command{Actor: "bob"})
+}
+
+// accepts takes the verdict of canary-25's job as passed.
+func (s *stage) accepts(d time.Duration, job rollout.JobKind) {
+	s.command(d, rollout.CommandResume, rollout.Command{Actor: "bob", Accept: true, Phase: "canary-25", Job: job})
 }
 
 func (s *stage) cancels(d time.Duration) {

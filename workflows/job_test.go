@@ -20,11 +20,13 @@ func deployed(more ...string) []string {
 }
 
 const (
-	cancelled  = "cancelling by ann"
-	ended      = "ended CANCELLED"
-	asksAgain  = "waits for lane: asks for its lane again"
-	restored   = "restored (shop-v1 100%)"
-	redeployed = "canary-25 shifted 25% (shop-v1 75%, shop-v2 25%)"
+	cancelled = "cancelling by ann"
+	ended     = "ended CANCELLED"
+	asksAgain = "waits for lane: asks for its lane again"
+	restored  = "restored (shop-v1 100%)"
+
+	pastIgnored = "waits for advance: traffic was restored, and canary-25 ignored; canary-50 gives the release 50%"
+	redeployed  = "canary-25 shifted 25% (shop-v1 75%, shop-v2 25%)"
 )
 
 // hears compares what jobs and webhooks were asked.
@@ -111,9 +113,27 @@ func jobRuns() []pathRow {
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 100%",
 			path: deployed("canary-25 verify started", "canary-25 verify failed: task-1 exited with 3", restored, "failed",
-				"canary-25 verify ignored by ann", asksAgain, "granted", toCanary50, cancelled, ended),
+				"canary-25 verify ignored by ann", asksAgain, "granted", pastIgnored, cancelled, ended),
 		},
 	}
+}
+
+// TestOnlyAPersonAdvancesPastWhatIsIgnoredAfterARestore: the release has no requests, and the next phase
+// would give it all of its share at once.
+func TestOnlyAPersonAdvancesPastWhatIsIgnoredAfterARestore(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.after()
+	s.plan.Phases[1].Advance, s.plan.Phases[2].Advance = rollout.Advance{Automatic: true}, rollout.Advance{Automatic: true}
+	s.with("canary-50", rollout.Job{ID: rollout.JobAnalysis})
+	s.says(rollout.JobAnalysis, fails(0, "errors 9 > 1"))
+	s.command(time.Hour, rollout.CommandIgnoreJob, rollout.Command{Phase: "canary-50", Job: rollout.JobAnalysis, Actor: "ann"})
+	s.advance(3*time.Hour, "stable")
+	got := path(s.run(t))
+	equal(t, "end of path", got[slices.Index(got, "canary-50 analysis ignored by ann")+1:], []string{
+		asksAgain, "granted", "waits for advance: traffic was restored, and canary-50 ignored; stable gives the release 100%",
+		"stable advanced by ann", "stable started", "stable shifted 100% (shop-v2 100%)", "stable succeeded", "ended SUCCEEDED",
+	})
 }
 
 // jobFailures: what a failed job does, by where it is.
@@ -205,13 +225,28 @@ func jobEnds() []pathRow {
 			path: deployed("canary-25 verify started", "canary-25 verify terminating by ann", "canary-25 verify terminated: terminated", restored, "failed", cancelled, ended),
 		},
 		{
+			name: "terminated while no worker takes it, it does not wait for one",
+			setup: func(s *stage) {
+				s.after()
+				s.with("canary-25", rollout.Job{ID: rollout.JobVerify})
+				s.away(1_000_000, "Observe")
+				s.says(rollout.JobVerify, answer{late: enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START})
+				s.command25(30*time.Minute, rollout.CommandTerminate, rollout.JobVerify)
+				s.cancels(time.Hour)
+				s.hears("RunJob verify of canary-25 1")
+			},
+			want: rollout.StateCancelled, splits: "shop-v1 100%",
+			path: deployed("canary-25 verify started", "waits for worker: no worker polls task queue serin", "canary-25 verify terminating by ann",
+				"canary-25 verify terminated: terminated", restored, "failed", cancelled, ended),
+		},
+		{
 			name: "a cancel ends an analysis at once, and moves no traffic",
 			setup: func(s *stage) {
 				s.after()
 				s.with("canary-25", rollout.Job{ID: rollout.JobAnalysis})
 				s.says(rollout.JobAnalysis, answer{never: true})
 				s.cancels(time.Hour)
-				s.hears("Analyze analysis of canary-25 1", "StopJob analysis of canary-25 1")
+				s.hears("Analyze analysis of canary-25 1")
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 75%, shop-v2 25%",
 			path: deployed("canary-25 analysis started", cancelled, ended),
@@ -291,7 +326,7 @@ func jobEnds() []pathRow {
 
 // jobPaths is every row about jobs, verdicts, webhooks and what goes back by itself.
 func jobPaths() []pathRow {
-	return slices.Concat(jobRuns(), jobFailures(), jobEnds(), verdicts(), analyses(), bakes(), gates(), goBacks(), debugs())
+	return slices.Concat(jobRuns(), jobFailures(), jobEnds(), verdicts(), analyses(), bakes(), unfounded(), gates(), goBacks(), debugs())
 }
 
 // TestAFailedAnalysisAndAnAdvanceInTheSameSecond never begin the next phase.

@@ -107,6 +107,9 @@ func (l *lane) serve(ctx workflow.Context, in workflow.Selector) {
 // lane before at the head. One that has it, or queues already, has asked twice.
 func (l *lane) acquire(ctx workflow.Context, m rollout.Acquire) {
 	r := l.status.Record(m.Rollout)
+	if r != nil && m.Seq > r.Heard {
+		r.Tidy = m.Tidy // a retry may want the lane that it has already
+	}
 	if r == nil || m.Seq <= r.Heard || r.Closed || l.status.Holder == m.Rollout || slices.Contains(l.status.Queue, m.Rollout) {
 		return
 	}

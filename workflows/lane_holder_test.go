@@ -65,3 +65,44 @@ func TestALaneKnowsWhatATerminatedControllerLeaves(t *testing.T) {
 		t.Errorf("record %+v", r)
 	}
 }
+
+// TestARollbackQueuesAfterARolloutThatOnlyTidies: that has the lane for minutes and moves nothing. Once
+// a person has retried it, it holds the lane as any.
+func TestARollbackQueuesAfterARolloutThatOnlyTidies(t *testing.T) {
+	t.Parallel()
+	k := newTrack(t)
+	k.release(1*time.Minute, "v1", rollout.StateSucceeded)
+	k.release(2*time.Minute, "v2", rollout.StateFailed)
+	ask := func(d time.Duration, seq int, tidy bool) {
+		k.at(d, func() {
+			k.SignalWorkflow(rollout.SignalAcquire, rollout.Acquire{Rollout: "v2-to-prod-0001", Seq: seq, Tidy: tidy})
+		})
+	}
+	ask(10*time.Minute, 2, true)
+	ask(11*time.Minute, 3, false)
+	k.ask(12*time.Minute, rollout.UpdateRollback, rollout.Create{Actor: "ann"})
+	k.at(13*time.Minute, func() { k.report("v2-to-prod-0001", 4, rollout.StateFailed) })
+	ask(20*time.Minute, 5, true)
+	k.ask(21*time.Minute, rollout.UpdateRollback, rollout.Create{Actor: "ann"})
+	k.at(22*time.Minute, func() { k.report("v2-to-prod-0001", 6, rollout.StateFailed) })
+	said, s := k.run(t, 10*time.Minute)
+	heard(t, said, []string{
+		"grant v2-to-prod-0001",
+		"tell v2: v2-to-prod-0001 IN_PROGRESS",
+		"answer Refused: rollback shop/prod: v2-to-prod-0001 has the lane, IN_PROGRESS (serin rollout cancel --pipeline shop --rollout v2-to-prod-0001, or roll back with --stop-running)",
+		"tell v2: v2-to-prod-0001 FAILED",
+		"grant v2-to-prod-0001",
+		"tell v2: v2-to-prod-0001 IN_PROGRESS",
+		"tell v1: v1-to-prod-0002 PENDING",
+		"tell v2: v2-to-prod-0001 IN_PROGRESS rolled back by v1-to-prod-0002",
+		"v2-to-prod-0001 is rolled back by v1-to-prod-0002",
+		`answer rollback: "v1-to-prod-0002" to v1 at stable, PENDING, from "v1", of "v2-to-prod-0001", stopped "", cancelled [], notes []`,
+		"tell v2: v2-to-prod-0001 FAILED",
+		"close v2-to-prod-0001",
+		"grant v1-to-prod-0002",
+		"tell v1: v1-to-prod-0002 IN_PROGRESS",
+	})
+	if s.Holder != "v1-to-prod-0002" {
+		t.Errorf("%s has the lane", s.Holder)
+	}
+}

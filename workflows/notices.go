@@ -62,9 +62,8 @@ func (r *run) tell(ctx workflow.Context) {
 	}
 	t.started = true
 	workflow.GoNamed(ctx, "notices", func(ctx workflow.Context) {
-		for {
-			// The context is never cancelled.
-			_ = workflow.Await(ctx, func() bool { return t.due && !t.busy })
+		// The context ends with the rollout, and the waiting with it.
+		for workflow.Await(ctx, func() bool { return t.due && !t.busy }) == nil {
 			t.due = false
 			r.send(ctx, tellBudget)
 		}

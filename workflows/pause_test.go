@@ -130,7 +130,7 @@ func pauses() []pathRow {
 				"canary-25 shifted 25% (shop-v1 75%, shop-v2 25%)", "waits for timer: the route change reaches every proxy",
 				"paused by ann (lunch)", "canary-25 terminating by ann", "canary-25 terminated: terminated", "restored (shop-v1 100%)", "failed",
 				"resumed by bob", "canary-25 ignored by ann", "waits for lane: asks for its lane again", "granted",
-				"waits for advance: canary-25 is done; stable gives the release 100%", "cancelling by ann", "ended CANCELLED",
+				"waits for advance: traffic was restored, and canary-25 ignored; stable gives the release 100%", "cancelling by ann", "ended CANCELLED",
 			},
 			refused: []string{"retryJob v2-to-prod-0001: the rollout is paused by ann (lunch): resume it first"},
 		},

@@ -206,7 +206,7 @@ func (r *run) onlyStable() activities.Work {
 // person waits for somebody to look, and reports whether they accept what is
 // observed as the new baseline. It is not ok when the rollout was cancelled.
 func (r *run) person(ctx workflow.Context, why string) (accepted, ok bool) {
-	r.resume, r.asking = nil, true
+	r.resume, r.asking, r.about = nil, true, subject{}
 	defer func() { r.asking = false }()
 	r.wait(ctx, rollout.Waiting{
 		For: rollout.WaitPerson, Reason: why, Commands: r.looks(),

@@ -34,6 +34,11 @@ func (r *run) wait(ctx workflow.Context, w rollout.Waiting) {
 func (r *run) publish(ctx workflow.Context) {
 	r.show(ctx)
 	r.tell(ctx)
+	r.upsert(ctx)
+}
+
+// upsert brings the search attributes up to date.
+func (r *run) upsert(ctx workflow.Context) {
 	now := published{state: string(r.status.State), phase: r.phaseNow()}
 	if now == r.published {
 		return
@@ -112,6 +117,9 @@ func (r *run) advanceReason(ph *rollout.PhaseStatus) string {
 	before := r.status.Phases[i-1]
 	if before.State == rollout.PhaseSkipped {
 		return fmt.Sprintf("%s is skipped: %s; now %s serves", before.ID, before.Skip, r.status.Split)
+	}
+	if whose := r.ignoredAfterRestore(i - 1); whose != "" {
+		return fmt.Sprintf("%s was restored, and %s ignored; %s gives the release %d%%", whose, before.ID, ph.ID, ph.Weight)
 	}
 	return fmt.Sprintf("%s is done; %s gives the release %d%%", before.ID, ph.ID, ph.Weight)
 }

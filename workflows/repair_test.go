@@ -173,7 +173,7 @@ func repairEnds() []pathRow {
 			},
 			want: rollout.StateCancelled, splits: "shop-v1 100%",
 			path: failing(attempt(1, 2), []string{
-				aborted("canary-25 ignored by ann"), "canary-25 ignored by ann", toCanary50, "cancelling by ann", "ended CANCELLED",
+				aborted("canary-25 ignored by ann"), "canary-25 ignored by ann", pastIgnored, "cancelling by ann", "ended CANCELLED",
 			}),
 		},
 		{

@@ -39,6 +39,9 @@ func (r *run) reviveJob(ctx workflow.Context) {
 			r.redeploys++
 		}
 	}
+	if r.status.Restored || (e.Kind == rollout.EventRetried && e.Job == rollout.JobDeploy) {
+		r.gate.open = "" // its requests are given anew
+	}
 	r.advance = e.Phase // it had been advanced before
 	r.record(ctx, e)
 }

@@ -39,6 +39,7 @@ type run struct {
 	stop      func()         // ends the running activity; nil while none runs
 	restoring bool
 	asking    bool // a person was asked to look
+	about     subject
 	retries   int
 	redeploys int  // how often the deploy of a phase was begun again
 	stopping  int  // job runs that are being stopped

@@ -39,6 +39,7 @@ type stepOptions struct {
 	budget  time.Duration
 	restore bool // goes on through a cancel that asks for it
 	keep    bool // a promotion leaves the canary
+	job     bool // not a deploy's: it can be terminated while it waits for a worker
 }
 
 // step runs an activity on the target's task queue. While no worker polls the
@@ -55,7 +56,12 @@ func (r *run) step(ctx workflow.Context, do any, o stepOptions) (activities.Step
 
 // attempt runs the activity once, or finds that no worker takes it within patience.
 func (r *run) attempt(ctx workflow.Context, do any, o stepOptions, patience time.Duration) (res activities.StepResult, err error) {
-	r.publish(ctx)
+	if o.restore { // requests come first: what is told may hold the next command up
+		r.show(ctx)
+		r.upsert(ctx)
+	} else {
+		r.publish(ctx)
+	}
 	actx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, r.activityOptions(o, patience)))
 	defer stop()
 	r.stop = stop
@@ -72,16 +78,24 @@ func (r *run) request(o stepOptions) activities.StepRequest {
 // A look can be given up at any time; the step itself could be in the middle of a write.
 func (r *run) awaitWorker(ctx workflow.Context, o stepOptions) bool {
 	queue := r.in.Plan.Target.TaskQueue
-	r.wait(ctx, rollout.Waiting{
+	w := rollout.Waiting{
 		For: rollout.WaitWorker, Reason: "no worker polls task queue " + queue, Commands: r.commands(rollout.CommandCancel),
-	})
+	}
+	terminated := false
+	if o.job {
+		w.Commands = r.commands(rollout.CommandTerminate, rollout.CommandCancel)
+		r.stop = func() { terminated = true }
+		defer func() { r.stop = nil }()
+	}
+	r.wait(ctx, w)
+	over := func() bool { return terminated || r.quits(o) }
 	o.summary = "is there a worker?"
-	for patience := pollerWait; !r.quits(o); patience = min(2*patience, maxPollerWait) {
+	for patience := pollerWait; !over(); patience = min(2*patience, maxPollerWait) {
 		r.publish(ctx)
 		actx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, r.activityOptions(o, patience)))
 		look := workflow.ExecuteActivity(actx, steps.Observe, r.request(o))
 		// The context is never cancelled.
-		_ = workflow.Await(ctx, func() bool { return look.IsReady() || r.quits(o) })
+		_ = workflow.Await(ctx, func() bool { return look.IsReady() || over() })
 		stop()
 		if look.IsReady() && !activities.NoWorker(look.Get(ctx, nil)) {
 			r.record(ctx, rollout.Event{Kind: rollout.EventResumed, Note: "a worker polls " + queue})

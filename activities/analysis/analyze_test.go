@@ -25,6 +25,9 @@ func TestAnalyze(t *testing.T) {
 				if got := verdict(out); got != row.want {
 					t.Errorf("verdict\n got %s\nwant %s", got, row.want)
 				}
+				if out.Unreachable != strings.Contains(row.want, "no answer for") {
+					t.Errorf("unreachable is %v: %s", out.Unreachable, verdict(out))
+				}
 				if row.name != "down again and again" && !reflect.DeepEqual(path, row.path) {
 					t.Errorf("path\n got %q\nwant %q", path, row.path)
 				}

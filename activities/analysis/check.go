@@ -19,6 +19,7 @@ type reading struct {
 	canary rollout.Sample
 	stable rollout.Sample // of a comparison
 	bad    string         // why the release is bad, of what is not a number
+	why    string         // why there is no answer, of what is no outage
 	logs   []byte         // of a container
 }
 
@@ -36,7 +37,7 @@ type check struct {
 	due    time.Time // when it is asked next
 	busy   bool      // it is being asked
 	silent time.Time // since when it has no answer; zero: the last one came
-	why    string    // and why not
+	why    string    // and why not: the last one
 	tries  int       // that were silent, in a row
 	logs   []byte
 	series rollout.Series
@@ -54,6 +55,8 @@ type tally struct {
 	Row     int      `json:"row,omitempty"` // of them, since the last good one
 	Last    *float64 `json:"last,omitempty"`
 	Bad     string   `json:"bad,omitempty"` // why it has failed
+
+	Unreachable bool `json:"unreachable,omitempty"` // Bad is that nobody has answered for too long
 
 	New column `json:"new,omitzero"` // samples that are in no chunk yet
 }
@@ -75,6 +78,7 @@ func (c *check) take(r reading, asked, since time.Time) {
 		c.logs = r.logs
 	}
 	if c.spec == nil {
+		c.why = r.why
 		if r.canary.Found {
 			c.Samples++
 		}

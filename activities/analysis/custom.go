@@ -69,18 +69,24 @@ func (t *container) ask(ctx context.Context) (reading, error) {
 	}
 }
 
+const (
+	// tidyTimeout is how long an answer waits until its container is taken away.
+	tidyTimeout = 2 * time.Second
+	// stopTimeout is how long it may take to stop a container that runs. No verdict waits for that.
+	stopTimeout = 10 * time.Second
+)
+
 // tidy takes away a run that nobody has to look at; what cannot be taken away now stays until
 // its platform does.
 func (t *container) tidy(ctx context.Context, run activities.TaskRun) {
-	ctx, stop := context.WithTimeout(ctx, stopTimeout)
+	ctx, stop := context.WithTimeout(ctx, tidyTimeout)
 	defer stop()
 	_ = t.runner.Stop(ctx, run)
 }
 
-// stopTimeout is how long a verdict waits for containers to be stopped.
-const stopTimeout = 2 * time.Second
-
 // stop ends the run that is not over.
 func (t *container) stop(ctx context.Context) {
-	t.tidy(ctx, t.current())
+	ctx, stop := context.WithTimeout(ctx, stopTimeout)
+	defer stop()
+	_ = t.runner.Stop(ctx, t.current())
 }

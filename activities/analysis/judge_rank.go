@@ -79,6 +79,10 @@ func rank(a, b []float64) ranking {
 // wrong by a factor of two. Otherwise the normal one is used, with the variance that the ties leave and with
 // the correction for continuity.
 func (r ranking) tails() (greater, less float64) {
+	if r.n1 > r.n2 { // the same test, with fewer additions: both orders are exact, or neither
+		less, greater = ranking{n1: r.n2, n2: r.n1, blocks: r.blocks, u: float64(r.n1*r.n2) - r.u}.tails()
+		return greater, less
+	}
 	if r.steps() > maxSteps {
 		mean, deviation := r.normal()
 		if deviation == 0 {

@@ -21,6 +21,8 @@ type runner struct {
 	lasts  func(task string) time.Duration
 	result func(task string) (activities.TaskResult, error)
 
+	stopping time.Duration // how long Stop takes
+
 	mu    sync.Mutex
 	calls []string
 }
@@ -57,6 +59,7 @@ func (p *runner) Run(ctx context.Context, t activities.TaskRun) (activities.Task
 }
 
 func (p *runner) Stop(_ context.Context, t activities.TaskRun) error {
+	<-time.After(p.stopping)
 	p.call("stop " + t.Task.ID)
 	return nil
 }
@@ -123,7 +126,15 @@ func TestOthers(t *testing.T) {
 			want: "fail: slo: list alerts", asked: "slo at 0s",
 		},
 		{
-			name: "no answer", spec: gate, bad: after(0, "", unreachable), want: "fail: gate: no answer for 1m: ask", path: 1,
+			name: "alerts do not answer", spec: alerts, bad: after(0, "", unreachable), want: "fail: slo: no answer for 1m: ask", path: 1,
+		},
+		{
+			name: "a webhook that does not answer counts for nothing", spec: gate, bad: after(20*time.Second, "", unreachable), want: "pass",
+			asked: "gate at 0s, gate at 20s, gate at 40s, gate at 1m0s",
+		},
+		{
+			name: "a webhook that may not be asked", spec: gate, bad: after(0, "", &rollout.Error{Op: "ask webhook", Kind: rollout.Denied}),
+			want: "fail: gate: ask webhook", asked: "gate at 0s",
 		},
 		{
 			name: "a webhook asks to roll back", spec: gate, bad: after(40*time.Second, "yes", nil),

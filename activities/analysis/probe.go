@@ -96,6 +96,20 @@ func (q *querier) ask(ctx context.Context) (reading, error) {
 	return r, cmp.Or(err, other)
 }
 
+// after sets what is too old an answer for c: one that was asked for before its own first question, as
+// another rollout has, measures what was there before the release.
+func (w *watch) after(c *check) {
+	q, ok := c.probe.(*querier)
+	if !ok {
+		return
+	}
+	from := w.Started.Add(c.first - c.slack())
+	q.canary.After = from
+	if q.stable != nil {
+		q.stable.After = from
+	}
+}
+
 // healthy is the reading of what has answered and knows nothing bad, or bad.
 func healthy(bad string) reading {
 	return reading{canary: rollout.Sample{Found: true}, bad: bad}
@@ -154,13 +168,30 @@ func (a *Activities) webhooks(w *watch, _ words) ([]*check, error) {
 		if a.o.Asker == nil {
 			return nil, w.lacks(h.ID, "asks no webhooks")
 		}
-		out = append(out, w.check(h.ID, asking(func(ctx context.Context) (string, error) {
-			yes, err := a.o.Asker.Ask(ctx, h, w.r.Work)
-			if yes && err == nil {
-				return "it asks to roll back", nil
-			}
-			return "", err
-		}), h.Interval))
+		c := w.check(h.ID, &rollback{asker: a.o.Asker, hook: h, work: w.r.Work}, h.Interval)
+		c.need = 0 // who does not answer does not ask to go back
+		out = append(out, c)
 	}
 	return out, nil
+}
+
+// rollback asks a webhook that may ask to go back. That it does not answer is no outage of metrics: it
+// counts for nothing.
+type rollback struct {
+	asker Asker
+	hook  rollout.Webhook
+	work  activities.Work
+}
+
+func (p *rollback) ask(ctx context.Context) (reading, error) {
+	yes, err := p.asker.Ask(ctx, p.hook, p.work)
+	switch {
+	case lasting(err):
+		return reading{}, err
+	case err != nil:
+		return reading{why: err.Error()}, nil
+	case yes:
+		return healthy("it asks to roll back"), nil
+	}
+	return healthy(""), nil
 }

@@ -11,13 +11,6 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-const (
-	// mostKept is how large the samples in a heartbeat may be, in bytes. Older ones are in artifacts.
-	mostKept = 32 << 10
-	// storeTimeout is how long an analysis waits to put aside what it could do without.
-	storeTimeout = 2 * time.Second
-)
-
 // progress is what a later attempt goes on with.
 type progress struct {
 	Started time.Time     `json:"started"`          // when the first attempt began
@@ -41,45 +34,6 @@ func (w *watch) keep(ctx context.Context) {
 	w.spill(ctx)
 	w.beat.Say(ctx, w.say())
 	w.beat.Keep(ctx, w.snapshot())
-}
-
-// spill moves the samples to an artifact once they are too many for a heartbeat. If that cannot
-// be done it is tried again when there are some more.
-func (w *watch) spill(ctx context.Context) {
-	size := w.size()
-	if size < w.spillAt {
-		return
-	}
-	w.spillAt = size + size/4
-	chunk := make([]column, len(w.checks))
-	for i, c := range w.checks {
-		chunk[i] = c.New
-	}
-	content, err := json.Marshal(chunk)
-	if err != nil {
-		return
-	}
-	ctx, stop := context.WithTimeout(ctx, storeTimeout)
-	defer stop()
-	digest, err := w.o.Artifacts.Put(ctx, content)
-	if err != nil {
-		return
-	}
-	w.spillAt = mostKept
-	w.Chunks = append(w.Chunks[:len(w.Chunks):len(w.Chunks)], digest)
-	for _, c := range w.checks {
-		c.New = column{}
-	}
-}
-
-// size is at most how large the samples are as JSON, in bytes.
-func (w *watch) size() int {
-	const instant, value = 14, 25
-	n := 0
-	for _, c := range w.checks {
-		n += len(c.New.At)*instant + (len(c.New.Canary)+len(c.New.Stable))*value
-	}
-	return n
 }
 
 // store puts everything that is known into an artifact.
@@ -107,6 +61,7 @@ func (w *watch) resume(ctx context.Context) error {
 	w.at, w.running = now, now
 	for _, c := range w.checks {
 		c.begin(now, w.Watched)
+		w.after(c)
 	}
 	return nil
 }
@@ -133,6 +88,12 @@ func (w *watch) earlier(ctx context.Context) (*progress, error) {
 		if activity.GetHeartbeatDetails(ctx, &text, &p) == nil && !p.Started.IsZero() {
 			return &p, nil
 		} // else it died before its first sample
+	}
+	if len(w.r.Kept) > 0 { // as another run had heartbeated it
+		var p progress
+		if json.Unmarshal(w.r.Kept, &p) == nil && !p.Started.IsZero() {
+			return &p, nil
+		}
 	}
 	if w.r.Resume == "" {
 		return nil, nil

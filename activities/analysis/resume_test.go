@@ -57,6 +57,31 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// TestResumeKept goes on, as an activity of its own, with what a run had heartbeated whose worker is lost.
+func TestResumeKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, always("99.9"))
+		r := s.request(spec())
+		s.dies(4*time.Minute + 30*time.Second)
+		if _, err := s.attempt(r); err == nil {
+			t.Fatal("the first run did not end")
+		}
+		r.Kept, s.kept = s.kept.kept, pair{}
+		r.Attempt++
+		res, err := s.attempt(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := verdict(res.Outcome) + " " + counts(res.Outcome); got != "pass 10/0" {
+			t.Errorf("got %s", got)
+		}
+		if got, want := s.times(), "1m0s 2m0s 3m0s 4m0s 5m0s 6m0s 7m0s 8m0s 9m0s 10m0s"; got != want {
+			t.Errorf("asked at\n     %s\nwant %s", got, want)
+		}
+	})
+}
+
 // TestResumeVerdict kills the worker after the sample that decides.
 func TestResumeVerdict(t *testing.T) {
 	t.Parallel()
@@ -107,23 +132,6 @@ func TestLong(t *testing.T) {
 		}
 		if most > 40<<10 {
 			t.Errorf("a heartbeat of %d bytes", most)
-		}
-	})
-}
-
-// TestStore takes the artifact store away: requests go back all the same.
-func TestStore(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t, always("12"))
-		r := s.request(spec())
-		s.full = true
-		res, err := s.attempt(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := verdict(res.Outcome); got != "fail: success: 12 is below 99; its samples are not stored: the bucket is gone" {
-			t.Error(got)
 		}
 	})
 }

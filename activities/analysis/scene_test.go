@@ -72,6 +72,7 @@ type scene struct {
 	asked     []question
 	stored    map[string][]byte
 	full      bool // the artifact store takes nothing
+	hangs     bool // it takes nothing, and does not say so
 	beats     []string
 	watchBeat func(size int)
 	kept      pair
@@ -84,7 +85,7 @@ func newScene(t *testing.T, answer func(query string, at time.Duration) reply) *
 	s.options = analysis.Options{
 		Artifacts: s,
 		Analyzer: prometheus.Shared(prometheus.New(prometheus.Options{
-			Transport: s, Secrets: activities.Secrets{Getenv: func(string) string { return "hunter2" }},
+			Transport: s, Hosts: activities.Hosts{"prometheus"}, Secrets: activities.Secrets{Getenv: func(string) string { return "hunter2" }},
 		})),
 	}
 	s.work = activities.Work{
@@ -126,8 +127,13 @@ func (s *scene) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // Put and Get are the artifact store.
-func (s *scene) Put(_ context.Context, content []byte) (string, error) {
+func (s *scene) Put(ctx context.Context, content []byte) (string, error) {
 	s.mu.Lock()
+	if s.hangs {
+		s.mu.Unlock()
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
 	defer s.mu.Unlock()
 	if s.full {
 		return "", errors.New("the bucket is gone")

@@ -1,9 +1,7 @@
 package analysis
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -20,7 +18,7 @@ const (
 
 // end judges. A check that has failed ends everything; else the duration is over, and every check has
 // a verdict of its own.
-func (w *watch) end(ctx context.Context) (activities.JobResult, error) {
+func (w *watch) end() activities.JobResult {
 	failed := w.bad() != nil
 	out := rollout.Outcome{Verdict: rollout.VerdictPass, Checks: make([]rollout.CheckStatus, len(w.checks))}
 	var compared Judgment
@@ -39,8 +37,8 @@ func (w *watch) end(ctx context.Context) (activities.JobResult, error) {
 		out.Verdict, reasons = worse(out.Verdict, reasons, compared.Verdict, compared.Reason)
 	}
 	out.Reason = strings.Join(slices.Compact(reasons), "; ")
-	w.files(ctx, &out)
-	return activities.JobResult{Outcome: fit(out)}, nil
+	out.Unreachable = failed && !slices.ContainsFunc(w.checks, func(c *check) bool { return c.Bad != "" && !c.Unreachable })
+	return activities.JobResult{Outcome: out}
 }
 
 // status is what is known of c, and whether its verdict decides about the whole: that of a
@@ -64,6 +62,12 @@ func (c *check) status(failed bool, compared Judgment) (rollout.CheckStatus, boo
 		return s, false
 	default:
 		s.Verdict = rollout.VerdictPass
+		if c.spec == nil && c.Samples < c.Runs {
+			s.Reason = fmt.Sprintf("%d of %d questions had no answer", c.Runs-c.Samples, c.Runs)
+			if c.why != "" {
+				s.Reason += ", the last: " + c.why
+			}
+		}
 	}
 	return s, true
 }
@@ -118,36 +122,6 @@ func values(samples []rollout.Sample) []float64 {
 		}
 	}
 	return out
-}
-
-// files stores the samples, and the words of containers that failed. A verdict does not wait
-// long for that: requests may have to go back.
-func (w *watch) files(ctx context.Context, out *rollout.Outcome) {
-	ctx, stop := context.WithTimeout(ctx, storeTimeout)
-	defer stop()
-	var series []rollout.Series
-	var logs bytes.Buffer
-	for _, c := range w.checks {
-		if c.spec != nil {
-			series = append(series, c.series)
-		}
-		if len(c.logs) > 0 {
-			fmt.Fprintf(&logs, "== %s ==\n%s\n", c.ID, bytes.TrimRight(c.logs, "\n"))
-		}
-	}
-	var err error
-	if len(series) > 0 {
-		var content []byte
-		if content, err = json.Marshal(series); err == nil {
-			out.Samples, err = w.o.Artifacts.Put(ctx, content)
-		}
-	}
-	if logs.Len() > 0 && err == nil {
-		out.Logs, err = w.o.Artifacts.Put(ctx, logs.Bytes())
-	}
-	if err != nil && out.Verdict != rollout.VerdictPass {
-		out.Reason += "; its samples are not stored: " + err.Error()
-	}
 }
 
 // fit cuts reasons, and at last checks, until out is small enough for a history.

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
-
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
@@ -32,7 +30,10 @@ type watch struct {
 	running time.Time // since when it has been counting
 	answers chan answer
 	asks    sync.WaitGroup
-	spillAt int // how large the samples may be until they go to an artifact, in bytes
+
+	spills   chan spilled
+	spilling bool // one is under way
+	spillAt  int  // how large the samples may be until they go to an artifact, in bytes
 }
 
 // answer is what came of a question.
@@ -56,28 +57,26 @@ func (w *watch) run(ctx context.Context) (activities.JobResult, error) {
 		return activities.JobResult{Outcome: rollout.Outcome{Verdict: rollout.VerdictInconclusive, Reason: "there is no check"}}, nil
 	}
 	w.answers = make(chan answer, len(w.checks)) // each check has at most one under way: nobody blocks
+	w.spills = make(chan spilled, 1)
 	asking, stop := context.WithCancel(ctx)
 	res, err := w.loop(asking)
 	stop()
-	w.asks.Wait()
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	if res.Outcome.Verdict != "" || temporal.IsCanceledError(context.Cause(ctx)) {
-		w.stopTasks(ctx) // else a later attempt waits for them
-	}
+	w.leave(ctx, &res.Outcome)
 	return res, err
 }
 
 func (w *watch) loop(ctx context.Context) (activities.JobResult, error) {
 	for {
 		if c := w.bad(); c != nil {
-			return w.end(ctx)
+			return w.end(), nil
 		}
 		now := time.Now()
 		w.count(now)
 		if !w.ask(ctx, now) && w.over() {
-			return w.end(ctx)
+			return w.end(), nil
 		}
 		alarm := time.NewTimer(w.next(now))
 		select {
@@ -85,6 +84,8 @@ func (w *watch) loop(ctx context.Context) (activities.JobResult, error) {
 			alarm.Stop()
 			return activities.JobResult{}, ctx.Err()
 		case <-alarm.C:
+		case s := <-w.spills:
+			w.drop(s)
 		case a := <-w.answers:
 			alarm.Stop()
 			if res, err := w.take(ctx, a); err != nil || res.Resume != "" || res.Outcome.Verdict != "" {
@@ -211,7 +212,7 @@ func (w *watch) missed(ctx context.Context, a answer, now time.Time) (activities
 	longest := w.out()
 	switch lasted := longest.Silent; {
 	case lasted >= w.spec.UnreachableAfter:
-		longest.Bad = "no answer for " + brief(lasted) + ": " + longest.why
+		longest.Bad, longest.Unreachable = "no answer for "+brief(lasted)+": "+longest.why, true
 		return activities.JobResult{}, nil
 	case lasted >= w.o.Patience && !w.r.Outage && !w.r.Patient:
 		return w.pause(ctx, longest.ID+": "+longest.why)
@@ -266,15 +267,4 @@ func lasting(err error) bool {
 	default:
 		return true
 	}
-}
-
-// stopTasks ends the containers that still run, also after ctx has ended.
-func (w *watch) stopTasks(ctx context.Context) {
-	var all sync.WaitGroup
-	for _, c := range w.checks {
-		if t, ok := c.probe.(*container); ok && c.busy {
-			all.Go(func() { t.stop(context.WithoutCancel(ctx)) })
-		}
-	}
-	all.Wait()
 }

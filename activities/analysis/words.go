@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -93,43 +94,27 @@ func promDuration(d time.Duration) string {
 }
 
 // fill returns query with ws in the places of {{.Word}}, of {{regex .Word}} with what matches
-// just that, and of {{snake .Word}} with _ for all but letters and digits. A value with a character that could end a string, such as a quote, is
-// refused and not quoted: no name of a platform's has one. Errors: Invalid.
-func (ws words) fill(query string) (string, error) {
-	var problem error
-	out := regexp.MustCompile(`(?s)\{\{.*?\}\}`).ReplaceAllStringFunc(query, func(text string) string {
-		value, err := ws.value(text)
-		if err != nil && problem == nil {
-			problem = err
-		}
-		return value
-	})
-	if problem == nil && strings.Contains(out, "{{") {
-		problem = fmt.Errorf("a {{ is not closed")
-	}
-	return out, problem
-}
+// just that, and of {{snake .Word}} with _ for all but letters and digits. A value with a
+// character that could end a string, such as a quote, is refused and not quoted: no name of a
+// platform's has one. Errors: Invalid.
+func (ws words) fill(query string) (string, error) { return activities.Fill(query, ws.value) }
 
-// value returns what stands for text, "{{...}}".
-func (ws words) value(text string) (string, error) {
-	parts := regexp.MustCompile(`^\{\{\s*(?:(\w+)\s+)?\.(\w+)\s*\}\}$`).FindStringSubmatch(text)
-	if parts == nil {
-		return "", fmt.Errorf("%s is not {{.WORD}} or {{regex .WORD}}", text)
-	}
-	value, known := ws[parts[2]]
-	known = known || slices.Contains(allWords(), parts[2])
+// value returns what stands for a word. Its error follows the text that names it.
+func (ws words) value(function, word string) (string, error) {
+	value, known := ws[word]
+	known = known || slices.Contains(allWords(), word)
 	switch {
 	case !known:
-		return "", fmt.Errorf("%s: there is no word %s: there are %s", text, parts[2], strings.Join(allWords(), ", "))
-	case parts[1] != "" && parts[1] != "regex" && parts[1] != "snake":
-		return "", fmt.Errorf("%s: there is no function %s: there are regex and snake", text, parts[1])
+		return "", fmt.Errorf(": there is no word %s: there are %s", word, strings.Join(allWords(), ", "))
+	case function != "" && function != "regex" && function != "snake":
+		return "", fmt.Errorf(": there is no function %s: there are regex and snake", function)
 	case value == "":
-		return "", fmt.Errorf("%s has no value for this release", text)
+		return "", errors.New(" has no value for this release")
 	case !regexp.MustCompile(`^[A-Za-z0-9._:/-]+$`).MatchString(value):
-		return "", fmt.Errorf("%s is %q, which a query cannot hold: letters, digits and ._:/- are safe", text, value)
-	case parts[1] == "regex":
+		return "", fmt.Errorf(" is %q, which a query cannot hold: letters, digits and ._:/- are safe", value)
+	case function == "regex":
 		return strings.ReplaceAll(value, ".", "[.]"), nil // no backslash: whatever quotes the string
-	case parts[1] == "snake":
+	case function == "snake":
 		return regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(value, "_"), nil // as Skipper writes names
 	}
 	return value, nil

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,32 +10,14 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 )
 
-const (
-	maxBody      = 1 << 20 // of a response that is read, in bytes
-	maxRedirects = 10
-)
-
-// within returns a client that is led to no other host: what one host may be asked, another may not.
-func within(c *http.Client) *http.Client {
-	own := http.Client{}
-	if c != nil {
-		own = *c
-	}
-	own.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		if first := via[0].URL; req.URL.Host != first.Host || req.URL.Scheme != first.Scheme || len(via) > maxRedirects {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}
-	return &own
-}
+// maxBody bounds how much of a response is read, in bytes.
+const maxBody = 1 << 20
 
 // turn says whether requests are made at all, and who hears of them.
 type turn struct {
@@ -128,36 +109,6 @@ func prepare(c rollout.HTTPCheck, at place) (prepared, error) {
 		}
 	}
 	return p, nil
-}
-
-// fill replaces what a check may hold.
-func (at place) fill(text string) (string, error) {
-	if !strings.Contains(text, "{{") {
-		return text, nil
-	}
-	w := at.request.Work
-	service := ""
-	switch {
-	case w.Kubernetes != nil:
-		service = w.Kubernetes.Service
-	case w.CloudRun != nil:
-		service = w.CloudRun.Service
-	}
-	values := map[string]string{
-		"CanaryURL": at.canary, "Service": service, "Release": w.Release, "Target": w.Target.Name, "Phase": w.Phase,
-	}
-	for name, value := range values {
-		if value == "" {
-			delete(values, name) // to name it is an error, not an empty word
-		}
-	}
-	t, err := template.New("check").Option("missingkey=error").Parse(text)
-	if err != nil {
-		return "", err
-	}
-	var b bytes.Buffer
-	err = t.Execute(&b, values)
-	return b.String(), err
 }
 
 // answer is what one attempt was worth.

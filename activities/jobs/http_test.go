@@ -156,6 +156,7 @@ func TestOnlyAllowedHostsAreAsked(t *testing.T) {
 		{"http://web-canary.store.svc/", nil, ""},
 		{"http://web-canary.store.svc.evil.test/", nil, rollout.Denied},
 		{"http://169.254.169.254/token", nil, rollout.Denied},
+		{"http://{{.Target}}.{{.Release}}/", nil, rollout.Denied},
 		{"http://gate.store.svc:8080/", activities.Hosts{"*.store.svc"}, ""},
 		{"http://gate.store.svc:8080/", activities.Hosts{"gate.store.svc:8080"}, ""},
 		{"http://gate.store.svc:9090/", activities.Hosts{"gate.store.svc:8080"}, rollout.Denied},
@@ -194,42 +195,6 @@ func TestNobodyIsLedToAnotherHost(t *testing.T) {
 	}
 	if reached {
 		t.Error("the other host was asked")
-	}
-}
-
-func TestWhereTheCanaryAnswers(t *testing.T) {
-	t.Parallel()
-	onCloudRun := func(w *activities.Work) {
-		w.Target.Runtime, w.Target.Location, w.Kubernetes = rollout.RuntimeCloudRun, "projects/acme/locations/europe-west1", nil
-		w.CloudRun = &rollout.CloudRun{Service: "web", CanaryTags: []string{"canary"}}
-	}
-	for _, row := range []struct {
-		name string
-		work func(*activities.Work)
-		url  string
-		want string
-	}{
-		{"the canary's Service", func(*activities.Work) {}, "", "http://web-canary.store.svc"},
-		{"in stable", func(w *activities.Work) { w.Promotion = true }, "", "http://web.store.svc"},
-		{"pods behind one Service", func(w *activities.Work) { w.Kubernetes.Gateway, w.Kubernetes.Pods = nil, &rollout.Pods{} }, "", "http://web.store.svc"},
-		{"an address of its own", func(*activities.Work) {}, "http://web.test", "http://web.test"},
-		{"Cloud Run by tag", onCloudRun, "https://web-1.a.run.app", "https://canary---web-1.a.run.app"},
-		{"Cloud Run in stable", func(w *activities.Work) { onCloudRun(w); w.Promotion = true }, "https://web-1.a.run.app", "https://web-1.a.run.app"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			s, server := newSite(t), &served{answer: always(200, "")}
-			s.client = &http.Client{Transport: server}
-			r := s.request(rollout.JobSpec{HTTP: []rollout.HTTPCheck{get("{{.CanaryURL}}/x")}})
-			row.work(&r.Work)
-			r.URL = row.url
-			if _, err := s.do(activities.RunJob, r); err != nil {
-				t.Fatal(err)
-			}
-			if got := server.asked[0]; got != "GET "+row.want+"/x" {
-				t.Errorf("asked %s, want %s/x", got, row.want)
-			}
-		})
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Platforms map[rollout.Runtime]activities.Platform // those that are Runners run tasks
 	Artifacts activities.Artifacts
-	Client    *http.Client     // nil is http.DefaultTransport's; its CheckRedirect is not used
+	Client    *http.Client     // nil is one that finds names below localhost; its CheckRedirect is not used
 	Hosts     activities.Hosts // where requests may go, besides the service itself
 }
 

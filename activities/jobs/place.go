@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/serin-dev/serin/activities"
@@ -19,15 +20,15 @@ type place struct {
 	canary   string // that reaches the canary only, where there is such an address
 }
 
-// place asks Cloud Run for the names that only it gives.
+// place asks Cloud Run for the names that only it gives. Where no address reaches only the canary, canary
+// is "": that of the service reaches stable too. In stable they are the same.
 func (j *Jobs) place(ctx context.Context, r activities.JobRequest) (place, error) {
 	w := r.Work
 	at := place{request: r, url: r.URL}
 	switch {
 	case w.Kubernetes != nil && w.Kubernetes.Service != "":
 		at.url = cmp.Or(r.URL, inCluster(w, w.Kubernetes.Service))
-		at.canary = at.url
-		if !w.Promotion && w.Kubernetes.Pods == nil && r.URL == "" {
+		if k := w.Kubernetes; k.Pods == nil && (k.Gateway != nil || k.Ingress != nil) {
 			at.canary = inCluster(w, w.Kubernetes.Service+rollout.CanarySuffix)
 		}
 	case w.CloudRun != nil:
@@ -38,19 +39,29 @@ func (j *Jobs) place(ctx context.Context, r activities.JobRequest) (place, error
 			}
 			at.revision, at.url = seen.Revision, cmp.Or(r.URL, seen.URL)
 		}
-		at.canary = at.url
-		if tags := w.CloudRun.CanaryTags; !w.Promotion && len(tags) > 0 {
+		if tags := w.CloudRun.CanaryTags; !w.Custom && len(tags) > 0 {
 			at.canary = tagged(at.url, tags[0])
 		}
-	default:
+	}
+	if w.Promotion {
 		at.canary = at.url
 	}
 	return at, nil
 }
 
-// inCluster is the address of a Service for whoever is in its cluster.
+// inCluster is the address of a Service for whoever is in its cluster, "" where the names are none
+// of DNS: such a name could be the address of another host.
 func inCluster(w activities.Work, service string) string {
-	return fmt.Sprintf("http://%s.%s.svc", service, namespace(w))
+	in := namespace(w)
+	if !isLabel(service) || !isLabel(in) {
+		return ""
+	}
+	return fmt.Sprintf("http://%s.%s.svc", service, in)
+}
+
+// isLabel reports whether s is one label of a name of DNS, as RFC 1123 says.
+func isLabel(s string) bool {
+	return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`).MatchString(s)
 }
 
 // services are the addresses of the release in its cluster.
@@ -69,11 +80,12 @@ func namespace(w activities.Work) string {
 	return cmp.Or(w.Kubernetes.Namespace, w.Target.Cluster.Namespace, "default")
 }
 
-// tagged is the address of a revision by its tag, "https://TAG---HOST" as Cloud Run makes them.
+// tagged is the address of a revision by its tag, "https://TAG---HOST" as Cloud Run makes them, or ""
+// where address is none.
 func tagged(address, tag string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return address
+	if err != nil || u.Host == "" || !isLabel(tag) {
+		return ""
 	}
 	u.Host = tag + "---" + u.Host
 	return u.String()

@@ -42,6 +42,8 @@ type containers struct {
 	errs map[string]error                 // once each
 	held map[string]bool                  // runs until it is stopped, or nobody waits for it any more
 
+	unstopped error // of every Stop
+
 	mu       sync.Mutex
 	waiting  chan string // the held ones that have begun
 	calls    []string
@@ -75,7 +77,7 @@ func (c *containers) Stop(_ context.Context, t activities.TaskRun) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls = append(c.calls, "stop "+t.Task.ID)
-	return nil
+	return c.unstopped
 }
 
 // called is what was asked of the platform; of what happens at once, sorted.

@@ -16,8 +16,13 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// stopPatience bounds how long a job that was terminated waits for its tasks to end.
-const stopPatience = 30 * time.Second
+const (
+	// stopPatience bounds how long a job that was terminated waits for its tasks to end.
+	stopPatience = 30 * time.Second
+	// tidyPatience bounds how long a failure waits for the other tasks to end: requests may have to
+	// go back.
+	tidyPatience = 2 * time.Second
+)
 
 // runs are the runs of a spec's tasks.
 func runs(spec rollout.JobSpec, at place) []activities.TaskRun {
@@ -68,13 +73,18 @@ type ending struct {
 	activities.TaskResult
 	err   error
 	begun bool
+	left  error // why it could not be stopped
 }
 
 func (g *group) run(ctx context.Context, i int) {
 	t := g.runs[i]
 	t.Say = func(text string) { g.say(ctx, i, text) }
 	g.ends[i].begun = true
-	g.ends[i].TaskResult, g.ends[i].err = g.runner.Run(ctx, t)
+	end := &g.ends[i]
+	if end.TaskResult, end.err = g.runner.Run(ctx, t); end.err == nil && end.Verdict == "" {
+		end.Verdict = rollout.VerdictInconclusive // nothing was found out
+		end.Reason = cmp.Or(end.Reason, "its platform does not tell how task "+t.Task.ID+" ended")
+	}
 }
 
 func (g *group) inOrder(ctx context.Context) error {
@@ -110,13 +120,22 @@ func (g *group) atOnce(ctx context.Context) error {
 	if why != nil || running.Err() == nil {
 		return why
 	}
-	var stopped []activities.TaskRun
-	for i, end := range g.ends {
-		if end.err != nil { // what has not ended: Run returns when its context does
-			stopped = append(stopped, g.runs[i])
+	g.tidy(ctx)
+	return nil
+}
+
+// tidy stops the tasks that have not ended when another one failed: Run returns when its context
+// does. One that cannot be stopped ends by its own time; the verdict stays.
+func (g *group) tidy(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, tidyPatience)
+	defer cancel()
+	var all sync.WaitGroup
+	for i := range g.ends {
+		if end := &g.ends[i]; end.err != nil {
+			all.Go(func() { end.left = g.runner.Stop(ctx, g.runs[i]) })
 		}
 	}
-	return stop(ctx, g.runner, stopped)
+	all.Wait()
 }
 
 // say tells how far the tasks are, in their order. "" is a task that has ended.
@@ -176,6 +195,8 @@ func (g *group) found() []rollout.CheckStatus {
 		switch {
 		case !end.begun:
 			out[i].Reason = "not run, because of the one before"
+		case end.left != nil:
+			out[i].Reason = "not stopped, though another one failed: " + end.left.Error()
 		case end.Verdict == "":
 			out[i].Reason = "stopped, because another one failed"
 		}

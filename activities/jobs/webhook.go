@@ -40,30 +40,27 @@ type Payload struct {
 	Weight   rollout.Weight `json:"weight"`       // the release's, in percent
 }
 
-// AskWebhook asks until the answer is yes. A no, and a server that does not answer, are in its
-// heartbeats. Errors: Denied for a host that this worker may not ask; Invalid.
+// AskWebhook asks once, and is done when the answer is yes. A no is Transient, a server that does not
+// answer Unreachable: then the webhook's interval is how long to wait before it is asked again.
+// Other errors: Denied for a host that this worker may not ask; Invalid.
 func (j *Jobs) AskWebhook(ctx context.Context, r activities.WebhookRequest) error {
 	pulse := activities.StartPulse(ctx)
 	defer pulse.End()
-	for {
-		text, yes, err := j.question(ctx, r)
-		if yes {
-			return nil
-		}
-		if err != nil && rollout.KindOf(err) != rollout.Transient {
-			return activities.Application(err)
-		}
-		if err != nil {
-			text = err.Error()
-		}
-		pulse.Say(ctx, text)
-		if err := pause(ctx, max(r.Webhook.Interval, webhookInterval)); err != nil {
-			return err
-		}
+	text, yes, err := j.question(ctx, r)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
+	if err == nil && !yes {
+		err = &rollout.Error{Op: "ask webhook", On: r.Webhook.ID, Kind: rollout.Transient, Err: errors.New(text)}
+	}
+	var told *rollout.Error
+	if errors.As(err, &told) {
+		told.After = max(r.Webhook.Interval, webhookInterval)
+	}
+	return activities.Application(err)
 }
 
-// Ask asks a webhook once for the phase that w is in. Errors: Denied, Invalid; Transient for a server
+// Ask asks a webhook once for the phase that w is in. Errors: Denied, Invalid; Unreachable for a server
 // that does not answer, or with 500 and above.
 func (j *Jobs) Ask(ctx context.Context, hook rollout.Webhook, w activities.Work) (bool, error) {
 	_, yes, err := j.question(ctx, activities.WebhookRequest{
@@ -102,7 +99,7 @@ func (j *Jobs) question(ctx context.Context, r activities.WebhookRequest) (text 
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err // without the URL: it may hold a token
 		}
-		return fail(rollout.Transient, err)
+		return fail(rollout.Unreachable, fmt.Errorf("it does not answer: %w", err))
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxBody)) // only its status counts; read, its connection is used again
@@ -110,9 +107,9 @@ func (j *Jobs) question(ctx context.Context, r activities.WebhookRequest) (text 
 	case res.StatusCode >= http.StatusOK && res.StatusCode <= http.StatusAccepted:
 		return "", true, nil
 	case res.StatusCode >= http.StatusInternalServerError:
-		return fail(rollout.Transient, fmt.Errorf("it answered %s", res.Status))
+		return fail(rollout.Unreachable, fmt.Errorf("it answers %s", res.Status))
 	}
-	return fmt.Sprintf("webhook %s says no: %s", hook.ID, res.Status), false, nil
+	return "it says no: " + res.Status, false, nil
 }
 
 func payload(r activities.WebhookRequest) Payload {

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/activities/jobs"
 	"github.com/serin-dev/serin/rollout"
@@ -81,9 +83,9 @@ func TestAskedOnce(t *testing.T) {
 		{status: 301},
 		{status: 403},
 		{status: 404},
-		{status: 500, kind: rollout.Transient},
-		{status: 503, kind: rollout.Transient},
-		{err: errors.New("connection refused"), kind: rollout.Transient},
+		{status: 500, kind: rollout.Unreachable},
+		{status: 503, kind: rollout.Unreachable},
+		{err: errors.New("connection refused"), kind: rollout.Unreachable},
 		{status: 200, hosts: activities.Hosts{"other.svc"}, kind: rollout.Denied},
 	} {
 		s := newSite(t)
@@ -99,29 +101,49 @@ func TestAskedOnce(t *testing.T) {
 	}
 }
 
-// A gate that is closed, and one that does not answer, are asked again at the interval.
-func TestAskedUntilItSaysYes(t *testing.T) {
+// A gate that is closed, and one that does not answer, are asked once in an attempt: the next one comes
+// after the interval, and takes no slot of the worker until then.
+func TestAGateIsAskedOnceInAnAttempt(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		answers := []int{403, 500, 0, 403, 200}
-		server := &served{}
-		server.answer = func(*http.Request) (int, string, error) {
-			status := answers[len(server.asked)-1]
-			if status == 0 {
-				return 0, "", errors.New("connection refused")
-			}
-			return status, "", nil
-		}
-		s := newSite(t)
-		s.client, s.hosts = &http.Client{Transport: server}, activities.Hosts{"gate.store.svc"}
-		began := time.Now()
-		if _, err := s.do(activities.AskWebhook, ask(50)); err != nil {
-			t.Fatal(err)
-		}
-		if len(server.asked) != 5 || server.at[4].Sub(began) != 2*time.Minute {
-			t.Errorf("asked %d times, at %v", len(server.asked), server.at)
-		}
-	})
+	for _, row := range []struct {
+		name   string
+		answer answer
+		kind   rollout.Kind
+		text   string
+		took   time.Duration
+	}{
+		{"yes", always(200, ""), "", "", 0},
+		{"no", always(403, ""), rollout.Transient, "ask webhook gate: it says no: Forbidden", 0},
+		{"an error of its own", always(503, ""), rollout.Unreachable, "ask webhook gate: it answers Service Unavailable", 0},
+		{
+			"nobody listens", func(*http.Request) (int, string, error) { return 0, "", errors.New("connection refused") },
+			rollout.Unreachable, "ask webhook gate: it does not answer: connection refused", 0,
+		},
+		{
+			"no answer in time", func(r *http.Request) (int, string, error) { <-r.Context().Done(); return 0, "", r.Context().Err() },
+			rollout.Unreachable, "ask webhook gate: it does not answer: context deadline exceeded", 5 * time.Second,
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server, began := &served{answer: row.answer}, time.Now()
+				s := newSite(t)
+				s.client, s.hosts = &http.Client{Transport: server}, activities.Hosts{"gate.store.svc"}
+				_, err := s.do(activities.AskWebhook, ask(50))
+				if kind, text := activities.Cause(err); kind != row.kind || text != row.text {
+					t.Errorf("got %s: %s, want %s: %s", kind, text, row.kind, row.text)
+				}
+				var told *temporal.ApplicationError
+				if errors.As(err, &told) && (told.NonRetryable() || told.NextRetryDelay() != 30*time.Second) {
+					t.Errorf("non-retryable %v, next in %s", told.NonRetryable(), told.NextRetryDelay())
+				}
+				if len(server.asked) != 1 || time.Since(began) != row.took {
+					t.Errorf("asked %d times in %s", len(server.asked), time.Since(began))
+				}
+			})
+		})
+	}
 }
 
 func TestAWebhookThatMayNotBeAsked(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 const (
 	fixCredentials = "give this worker Application Default Credentials"
+	fixHosts       = "add the host to SERIN_HTTP_HOSTS of the worker that polls the target's task queue"
 	fixAuth        = "check auth: the reference, and what the worker that polls the target's task queue has there"
 )
 
@@ -25,10 +26,11 @@ const (
 type access struct {
 	secrets activities.Secrets
 	tokens  func(ctx context.Context) (oauth2.TokenSource, error)
-	hosts   activities.Hosts
+	google  activities.Hosts // that may be sent a Google token; nil is Google's own
+	hosts   activities.Hosts // that may be sent a secret
 
 	mu     sync.Mutex
-	google oauth2.TokenSource // nil until first needed
+	source oauth2.TokenSource // nil until first needed
 }
 
 // credentials are what is sent with one query.
@@ -61,14 +63,14 @@ func (a *access) of(ctx context.Context, p rollout.Prometheus) (credentials, err
 	}
 	switch auth := *p.Auth; {
 	case auth.Password != nil:
-		password, err := a.secrets.Resolve(*auth.Password)
+		password, err := a.secret(*auth.Password, p.Address)
 		if err != nil {
 			return c, err
 		}
 		encoded := base64.StdEncoding.EncodeToString([]byte(auth.Username + ":" + password))
 		c.authorization, c.secret = "Basic "+encoded, []string{encoded, password}
 	case auth.Bearer != nil:
-		token, err := a.secrets.Resolve(*auth.Bearer)
+		token, err := a.secret(*auth.Bearer, p.Address)
 		if err != nil {
 			return c, err
 		}
@@ -85,6 +87,19 @@ func (a *access) of(ctx context.Context, p rollout.Prometheus) (credentials, err
 	return c, nil
 }
 
+// secret returns the secret of ref for an address that may be sent it: whoever may write a
+// configuration must not be sent what others have given to this worker.
+func (a *access) secret(ref rollout.Secret, address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", deny(address, errors.New("its address is not a URL"), "")
+	}
+	if a.hosts.Allow(u) != nil {
+		return "", deny(address, fmt.Errorf("this worker may send secrets to %s", a.hosts), fixHosts)
+	}
+	return a.secrets.Resolve(ref)
+}
+
 // token returns a Google token, only for an address of Google's: whoever may write a
 // configuration must not be sent the worker's own.
 func (a *access) token(ctx context.Context, address string) (string, error) {
@@ -92,7 +107,7 @@ func (a *access) token(ctx context.Context, address string) (string, error) {
 	if err != nil {
 		return "", deny(address, errors.New("its address is not a URL"), "")
 	}
-	allowed := a.hosts
+	allowed := a.google
 	if allowed == nil {
 		allowed = activities.Hosts{"*.googleapis.com"}
 		if u.Scheme != "https" {
@@ -102,7 +117,7 @@ func (a *access) token(ctx context.Context, address string) (string, error) {
 	if allowed.Allow(u) != nil {
 		return "", deny(address, fmt.Errorf("a Google token goes to %s only", strings.Join(allowed, ", ")), "use https://monitoring.googleapis.com/v1/projects/PROJECT/location/global/prometheus, or another auth")
 	}
-	source, err := a.source(ctx)
+	source, err := a.tokenSource(ctx)
 	if err != nil {
 		return "", deny(address, err, fixCredentials)
 	}
@@ -118,16 +133,16 @@ func (a *access) token(ctx context.Context, address string) (string, error) {
 	}
 }
 
-// source returns the tokens of this worker, which renew themselves.
-func (a *access) source(ctx context.Context) (oauth2.TokenSource, error) {
+// tokenSource returns the tokens of this worker, which renew themselves.
+func (a *access) tokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.google != nil {
-		return a.google, nil
+	if a.source != nil {
+		return a.source, nil
 	}
 	source, err := a.tokens(context.WithoutCancel(ctx)) // it outlives the query
 	if err == nil {
-		a.google = source
+		a.source = source
 	}
 	return source, err
 }

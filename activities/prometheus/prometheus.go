@@ -28,6 +28,8 @@ const scopeRead = "https://www.googleapis.com/auth/monitoring.read"
 // Options are what an Analyzer needs beside its queries. The zero value knows no secret.
 type Options struct {
 	Secrets activities.Secrets
+	// Hosts may be sent Secrets. A query without them may go anywhere: it changes nothing.
+	Hosts activities.Hosts
 	// Transport sends the requests; nil is one with its own connections.
 	Transport http.RoundTripper
 	// Tokens are this worker's own Google tokens, made when first needed; nil is Application
@@ -67,15 +69,15 @@ func New(o Options) *Analyzer {
 			// Credentials stay with the host that the configuration names.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		access: &access{secrets: o.Secrets, tokens: o.Tokens, hosts: o.GoogleHosts},
+		access: &access{secrets: o.Secrets, tokens: o.Tokens, google: o.GoogleHosts, hosts: o.Hosts},
 	}
 }
 
 // Measure asks q at its server's own time. A scalar, and a vector of one series, are a value; no
 // series, NaN and infinity are none. Errors: Invalid for a query that the server refuses, for an
 // address that is none, and for more than one series, because choosing one would hide the
-// others; NotFound where no such API answers; Denied for credentials; Transient where the
-// server asks to come later; Unreachable where it does not answer within the timeout.
+// others; Denied for credentials; Transient where the server asks to come later; Unreachable where
+// it does not answer within the timeout, or no such API does, as behind a proxy while it restarts.
 func (a *Analyzer) Measure(ctx context.Context, q rollout.Query) (rollout.Sample, error) {
 	if err := checkAddress(q.Prometheus.Address); err != nil {
 		return rollout.Sample{}, fail(q, rollout.Invalid, err, "")

@@ -19,7 +19,8 @@ const mostShared = 4096
 // with the same headers and references to credentials.
 //
 // An answer is given again for nine tenths of the interval from when it was asked: so whoever
-// asks at each interval always gets a newer one. Errors are not kept.
+// asks at each interval always gets a newer one. One that was asked before Query.After is not given.
+// Errors are not kept.
 func Shared(a activities.Analyzer) activities.Analyzer {
 	return &shared{next: a, answers: map[[sha256.Size]byte]*shot{}}
 }
@@ -61,7 +62,7 @@ func (s *shared) find(ctx context.Context, key [sha256.Size]byte, q rollout.Quer
 	defer s.mu.Unlock()
 	now := time.Now()
 	valid := q.Interval - q.Interval/10
-	if old := s.answers[key]; old != nil && (old.running() || now.Sub(old.asked) < valid) {
+	if old := s.answers[key]; old != nil && (old.running() || now.Sub(old.asked) < valid) && !old.asked.Before(q.After) {
 		return old
 	}
 	s.makeRoom(now)

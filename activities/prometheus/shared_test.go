@@ -76,6 +76,35 @@ func query(text string, interval time.Duration) rollout.Query {
 	return rollout.Query{Prometheus: rollout.Prometheus{Address: "http://prometheus"}, Text: text, Interval: interval}
 }
 
+// TestSharedAfter asks for an answer that is newer than what is kept, or is being asked.
+func TestSharedAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &counting{takes: 2 * time.Second}
+		a := prometheus.Shared(prometheus.New(prometheus.Options{Transport: server}))
+		var all sync.WaitGroup
+		measure := func(after time.Duration, want float64) {
+			q := query("up", time.Minute)
+			q.After = time.Now().Add(after)
+			all.Go(func() {
+				if s, err := a.Measure(t.Context(), q); err != nil || s.Value != want {
+					t.Errorf("got %v, %v, want %v", s, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		measure(0, 1)
+		<-time.After(time.Second)
+		measure(-time.Second, 1) // it was asked just then
+		measure(0, 2)            // it was asked a second ago
+		all.Wait()
+		measure(-time.Minute, 2)
+		all.Wait()
+		measure(0, 3)
+		all.Wait()
+	})
+}
+
 // TestSharedAtOnce asks at the same instant.
 func TestSharedAtOnce(t *testing.T) {
 	t.Parallel()

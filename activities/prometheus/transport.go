@@ -52,7 +52,7 @@ func refused(req *http.Request, res *http.Response) error {
 	case code >= 300 && code < 400:
 		e.Kind, e.Fix = rollout.Invalid, "use the address that it redirects to"
 	case code == http.StatusNotFound:
-		e.Kind, e.Fix = rollout.NotFound, "check the address: it is what /api/v1/query is appended to"
+		e.Kind, e.Fix = rollout.Unreachable, "check the address: it is what /api/v1/query is appended to"
 	case code == http.StatusTooManyRequests:
 		e.Kind = rollout.Transient
 	case code >= http.StatusInternalServerError && code != http.StatusNotImplemented:

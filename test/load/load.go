@@ -20,6 +20,8 @@ type Options struct {
 	Answer  string            // header of the response that says who answered; "" is its body
 	Rate    int               // requests per second, all clients together
 	Clients int               // keep-alive connections
+
+	Seen func(*http.Response) // sees each response, its body excepted; nil: nobody does
 }
 
 // Load is a stream of requests under way. It is safe for concurrent use.
@@ -120,6 +122,9 @@ func (l *Load) ask(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer res.Body.Close()
+	if l.o.Seen != nil {
+		l.o.Seen(res)
+	}
 	body, err := io.ReadAll(res.Body)
 	switch {
 	case err != nil:

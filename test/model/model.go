@@ -172,6 +172,10 @@ func (r *Rollout) rollsBackItself() bool {
 func (r *Rollout) advancesItself(phase string) bool {
 	if r.looked != phase {
 		r.looked, r.auto = phase, ""
+		i := r.next()
+		if r.restored && r.Phases[i-1].Job == rollout.JobIgnored {
+			return r.wait(rollout.WaitAdvance, time.Time{}) // only a person goes on from no requests at all
+		}
 		if r.Target == dev && r.Soak > 0 {
 			r.auto, r.due = "plan", r.Now.Add(r.Soak)
 		} else if r.Target == prod && r.Rule > 0 && !r.Idle {

@@ -13,7 +13,8 @@ import (
 // canary-50, stable.
 func paths() []path {
 	return slices.Concat(slow(), successes(), failures(), stops(), people(), queues(), approvals(), automations(), repairs(),
-		rollbacks(), redeploys(), promotions(), mended(), stopped())
+		rollbacks(), redeploys(), promotions(), mended(), stopped(),
+		jobs())
 }
 
 // on is a command about a job of a phase.

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http/httptest"
 
 	temporalclient "go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/client"
 	"github.com/serin-dev/serin/pipeline"
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/world"
+	"github.com/serin-dev/serin/worker"
 )
 
 // identity stands in the histories instead of a process and a host.
@@ -21,8 +24,9 @@ const identity = "serin"
 // site is the world that is recorded.
 type site struct {
 	*world.World
-	files *files
-	stop  func()
+	files   *files
+	outside *httptest.Server
+	stop    func()
 }
 
 // open starts a world with a worker, neither of which says where it ran.
@@ -31,7 +35,8 @@ func open(ctx context.Context) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{World: w, stop: func() {}}
+	s := &site{World: w, outside: newOutside(), stop: func() {}}
+	w.Run.HandleJob("task/*", task)
 	anonymous, err := temporalclient.DialContext(ctx, temporalclient.Options{
 		HostPort: w.Server.Address(), Identity: identity,
 		Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
@@ -44,7 +49,7 @@ func open(ctx context.Context) (*site, error) {
 	if s.files, err = newFiles(w); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	stop, err := w.Worker(rollout.DefaultTaskQueue)
+	stop, err := w.WorkerWith(worker.Options{TaskQueue: rollout.DefaultTaskQueue, Shared: true, Hosts: activities.Hosts{"127.0.0.1"}})
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -54,6 +59,7 @@ func open(ctx context.Context) (*site, error) {
 
 func (s *site) close() error {
 	s.stop()
+	s.outside.Close()
 	return s.Close()
 }
 
