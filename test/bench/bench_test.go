@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/test/metrics"
 	"github.com/serin-dev/serin/test/world"
 )
 
@@ -36,6 +38,29 @@ func TestHistoryOfAFourPhaseRelease(t *testing.T) {
 	for _, r := range rows {
 		t.Log(r.Name, r.Value)
 	}
+}
+
+// TestHistoryOfAnAnalysis asserts the count that bench prints.
+func TestHistoryOfAnAnalysis(t *testing.T) {
+	t.Parallel()
+	w, err := world.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := w.Worker(rollout.DefaultTaskQueue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := metrics.Start(t.Context(), metrics.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := jobEvents(t.Context(), w, p.URL)
+	stop()
+	if err = errors.Join(err, wrongCounts([]row{events}), p.Close(), w.Close()); err != nil {
+		t.Error(err)
+	}
+	t.Log(events.Name, events.Value)
 }
 
 // TestWaitingCostsNothing asserts what bench asserts before it reads the worker's memory.

@@ -71,6 +71,7 @@ func groups() []group {
 			help, err := p.help(ctx)
 			return []row{lint, help}, err
 		}},
+		{"analysis", inWorld(analysisRows)},
 		{"judge", judgeRows},
 		{"kubernetes", clusterRows},
 	}

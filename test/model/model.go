@@ -168,19 +168,23 @@ func (r *Rollout) rollsBackItself() bool {
 	return r.wait("", time.Time{})
 }
 
+// advances says what lets the next phase begin by itself, and when; "" is a person.
+func (r *Rollout) advances() (auto string, due time.Time) {
+	switch {
+	case r.restored && r.Phases[r.next()-1].Job == rollout.JobIgnored: // nobody else goes on from no requests at all
+	case r.Target == dev && r.Soak > 0:
+		return "plan", r.Now.Add(r.Soak)
+	case r.Target == prod && r.Rule > 0 && !r.Idle:
+		return "rule", r.Now.Add(r.Rule)
+	}
+	return "", time.Time{}
+}
+
 // advancesItself lets the phase begin when the plan or an automation says so, or else asks a person.
 func (r *Rollout) advancesItself(phase string) bool {
 	if r.looked != phase {
-		r.looked, r.auto = phase, ""
-		i := r.next()
-		if r.restored && r.Phases[i-1].Job == rollout.JobIgnored {
-			return r.wait(rollout.WaitAdvance, time.Time{}) // only a person goes on from no requests at all
-		}
-		if r.Target == dev && r.Soak > 0 {
-			r.auto, r.due = "plan", r.Now.Add(r.Soak)
-		} else if r.Target == prod && r.Rule > 0 && !r.Idle {
-			r.auto, r.due = "rule", r.Now.Add(r.Rule)
-		}
+		r.looked = phase
+		r.auto, r.due = r.advances()
 	}
 	switch {
 	case r.auto == "":

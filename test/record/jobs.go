@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/serin-dev/serin/activities/cloudrun/cloudruntest"
@@ -74,10 +75,14 @@ func withJobs(p *player, jobs, canary func(url string) string) error {
 	return steps(func() error { return p.apply(p.config.YAML()) }, func() error { return p.release("v2") })
 }
 
-func jobs() []path {
-	verdict := func(p *player, reason string) error {
-		return p.until("v2", waitsForText(rollout.WaitPerson, reason))
-	}
+func jobs() []path { return slices.Concat(verdicts(), held(), webhooks(), told()) }
+
+// askedAbout waits until a person is asked for a reason.
+func (p *player) askedAbout(reason string) error {
+	return p.until("v2", waitsForText(rollout.WaitPerson, reason))
+}
+
+func verdicts() []path {
 	return []path{
 		{name: "jobs", first: "v1", play: func(p *player) error {
 			made := func() error {
@@ -102,20 +107,25 @@ func jobs() []path {
 				p.ended(rollout.StateCancelled),
 			)
 		}},
+	}
+}
+
+func held() []path {
+	return []path{
 		{name: "verify-held", first: "v1", play: func(p *player) error {
 			made := func() error {
 				return withJobs(p, func(string) string { return "verifyConfig: " + runs("nobody/knows") }, nil)
 			}
 			return steps(
 				made,
-				func() error { return verdict(p, "inconclusive") },
+				func() error { return p.askedAbout("inconclusive") },
 				func() error { return p.command(rollout.CommandResume, rollout.Command{}) },
 				func() error { return p.until("v2", happened(rollout.EventResumed)) },
-				func() error { return verdict(p, "inconclusive") },
+				func() error { return p.askedAbout("inconclusive") },
 				func() error {
 					return p.command(rollout.CommandResume, rollout.Command{Phase: "canary-25", Job: rollout.JobVerify, Accept: true})
 				},
-				func() error { return verdict(p, "verify of stable") },
+				func() error { return p.askedAbout("verify of stable") },
 				func() error {
 					return p.command(rollout.CommandResume, rollout.Command{Phase: rollout.StablePhase, Job: rollout.JobVerify, Accept: true})
 				},
@@ -148,6 +158,11 @@ func jobs() []path {
 				p.ended(rollout.StateCancelled),
 			)
 		}},
+	}
+}
+
+func webhooks() []path {
+	return []path{
 		{name: "gate", first: "v1", play: func(p *player) error {
 			made := func() error {
 				return withJobs(p, nil, func(url string) string {
@@ -156,7 +171,7 @@ func jobs() []path {
 			}
 			return steps(
 				made,
-				func() error { return verdict(p, "webhook people") },
+				func() error { return p.askedAbout("webhook people") },
 				func() error { return p.command(rollout.CommandAdvance, rollout.Command{Phase: rollout.StablePhase}) },
 				p.ended(rollout.StateSucceeded),
 			)
@@ -174,6 +189,11 @@ func jobs() []path {
 				p.ended(rollout.StateCancelled),
 			)
 		}},
+	}
+}
+
+func told() []path {
+	return []path{
 		{name: "bake", first: "v1", play: func(p *player) error {
 			made := func() error {
 				return withJobs(p, nil, func(url string) string {
