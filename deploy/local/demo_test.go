@@ -49,6 +49,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("phase %+v, want %+v", p, w)
 		}
 	}
+	secondAct(t, r)
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("colors without a terminal")
 	}
@@ -57,21 +58,43 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// secondAct wants both bad releases off the traffic, and the good one through its outage.
+func secondAct(t *testing.T, r result) {
+	t.Helper()
+	if len(r.PutBack) != 2 || r.PutBack[0].Queries > 2 || r.PutBack[1].Queries > 2 || r.PutBack[0].After+r.PutBack[1].After > 0 {
+		t.Errorf("what was put back: %+v", r.PutBack)
+	}
+	if r.Outage.Seconds < 10 || r.Outage.Weight != 25 || r.Outage.Moves > 0 || r.Outage.Failed > 0 {
+		t.Errorf("the outage: %+v", r.Outage)
+	}
+}
+
 func TestResultThatIsWrong(t *testing.T) {
 	t.Parallel()
 	good := result{
 		Release: "v2", State: rollout.StateSucceeded, SurvivedKill: true,
-		Phases: []phaseResult{{"canary-25", 25, 31}, {"stable", 100, 100}},
+		Phases:  []phaseResult{{"canary-25", 25, 31}, {"stable", 100, 100}},
+		PutBack: []putBack{{Release: "v4", State: rollout.StateFailed, Seconds: 3.9, Queries: 1.95, Bad: 7}},
+		Outage:  outage{Release: "v6", State: rollout.StateSucceeded, Weight: 25},
 	}
 	if err := good.wrong(); err != nil {
 		t.Error(err)
 	}
 	for want, spoil := range map[string]func(*result){
-		"release v2 is FAILED":               func(r *result) { r.State = rollout.StateFailed },
-		"2 requests failed":                  func(r *result) { r.Failed = 2 },
-		"canary-25 has 34.0% of the":         func(r *result) { r.Phases = []phaseResult{{"canary-25", 25, 34}} },
-		"did not go on from where it was":    func(r *result) { r.SurvivedKill = false },
-		"canary-50 has 0.0% of the requests": func(r *result) { r.Phases = []phaseResult{{"canary-50", 50, 0}} },
+		"release v2 is FAILED":                   func(r *result) { r.State = rollout.StateFailed },
+		"2 requests failed":                      func(r *result) { r.Failed = 2 },
+		"canary-25 has 34.0% of the":             func(r *result) { r.Phases = []phaseResult{{"canary-25", 25, 34}} },
+		"did not go on from where it was":        func(r *result) { r.SurvivedKill = false },
+		"release v4 is SUCCEEDED, want it found": func(r *result) { r.PutBack = []putBack{{Release: "v4", State: rollout.StateSucceeded}} },
+		"off the traffic 4.2 s after its first": func(r *result) {
+			r.PutBack = []putBack{{Release: "v4", State: rollout.StateFailed, Seconds: 4.2, Queries: 2.1, Bad: 7}}
+		},
+		"gave 7 bad answers before weight 0 and 1": func(r *result) {
+			r.PutBack = []putBack{{Release: "v4", State: rollout.StateFailed, Seconds: 1, Queries: 0.5, Bad: 7, After: 1}}
+		},
+		"the traffic of v6 moved 1 times to 25%": func(r *result) { r.Outage.Moves = 1 },
+		"release v6 is FAILED":                   func(r *result) { r.Outage.State = rollout.StateFailed },
+		"canary-50 has 0.0% of the requests":     func(r *result) { r.Phases = []phaseResult{{"canary-50", 50, 0}} },
 	} {
 		bad := good
 		spoil(&bad)

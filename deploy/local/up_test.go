@@ -44,7 +44,7 @@ func startUp(t *testing.T, flags ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	out, errs, code := &ready{told: make(chan string, 1)}, &tail{}, make(chan int, 1)
-	args := append([]string{"serin-local", "up", "--address-port", "0", "--ui-port", "0", "--emulator-port", "0"}, flags...)
+	args := append([]string{"serin-local", "up", "--address-port", "0", "--ui-port", "0", "--emulator-port", "0", "--metrics-port", "0"}, flags...)
 	go func() { code <- run(ctx, args, serin.Streams{In: strings.NewReader(""), Out: out, Err: errs}) }()
 	u := &running{t: t}
 	stopped := false
@@ -133,7 +133,7 @@ func TestUpPrintsWhatRunsAndStopsWhenInterrupted(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	u := startUp(t)
 	for _, want := range []string{
-		"Temporal   127.0.0.1:", "Web UI     http://127.0.0.1:", "Cloud Run  http://127.0.0.1:", "Worker     process ",
+		"Temporal    127.0.0.1:", "Web UI      http://127.0.0.1:", "Cloud Run   http://127.0.0.1:", "Prometheus  http://127.0.0.1:", "Worker      process ",
 		"  export TEMPORAL_ADDRESS=127.0.0.1:", "  export TEMPORAL_NAMESPACE=default\n",
 		"  export SERIN_ARTIFACTS=file://" + os.Getenv("XDG_STATE_HOME") + "/serin/artifacts\n",
 	} {
