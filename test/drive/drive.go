@@ -59,10 +59,12 @@ func (d *Driver) Create(name string, files map[string]string) (rollout.ReleaseSt
 	return d.World.Client.CreateRelease(d.Ctx, rollout.CreateRequest{Pipeline: d.Pipeline, Release: name, Source: source, Actor: "ann"})
 }
 
-// Patient asks again while nobody answers: the worker may just have been killed.
+// Patient asks again while nobody answers: the worker may just have been killed, and Temporal, which
+// is in this process, may be as busy as it.
 func (d *Driver) Patient(ask func() error) error {
 	for {
-		if err := ask(); rollout.KindOf(err) != rollout.Expired || d.Ctx.Err() != nil {
+		err := ask()
+		if kind := rollout.KindOf(err); (kind != rollout.Expired && kind != rollout.Unreachable) || d.Ctx.Err() != nil {
 			return err
 		}
 	}
