@@ -202,7 +202,7 @@ func (s *session) judge(ctx context.Context, deployment string, r release) (judg
 		v.short = fmt.Sprintf("deployment %s has %d of %s", deployment, f.want, count(least, "pod"))
 	}
 	switch {
-	case !f.complete:
+	case !f.completes(live):
 		v.progress = cmp.Or(f.progress, "deployment "+deployment+" is rolling out")
 	case f.endpoints < int(f.want) && (deployment == s.k.Deployment || s.k.Pods == nil):
 		v.progress = fmt.Sprintf("service %s lists %d ready of %s", service, f.endpoints, count(int(f.want), "pod"))
@@ -258,16 +258,6 @@ func (s *session) written(original *unstructured.Unstructured, t traffic) (gener
 		return t.generation + n, who
 	}
 	return t.generation + n, t.by
-}
-
-// asked is how many pods the original asks for while no rollout divides them, nil where
-// it does not exist: what a rollout that begins now would record.
-func asked(r release) *int {
-	if r.original == nil {
-		return nil
-	}
-	n := undivided(r.original, r.canary)
-	return &n
 }
 
 // leaving says which object of the canary is going away and not gone yet, "" if none.

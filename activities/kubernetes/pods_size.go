@@ -117,3 +117,13 @@ func (s podState) share() string {
 	}
 	return fmt.Sprintf("by pod count: %d canary, %d original: %d%%", c, o, (100*c+(c+o)/2)/(c+o))
 }
+
+// asked is how many pods the original asks for while no rollout divides them, nil where
+// it does not exist: what a rollout that begins now would record.
+func asked(r release) *int {
+	if r.original == nil {
+		return nil
+	}
+	n := undivided(r.original, r.canary)
+	return &n
+}

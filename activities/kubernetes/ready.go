@@ -20,6 +20,7 @@ const annotationRevision = "deployment.kubernetes.io/revision"
 // fleet is the pods of one Deployment, and those of them that its Service lists.
 type fleet struct {
 	exists               bool
+	version              string // of the Deployment that was looked at
 	revision             string
 	want, ready, updated int32
 	endpoints            int    // ready ones
@@ -30,6 +31,12 @@ type fleet struct {
 	// again is how soon what is seen now becomes a failure although no object
 	// changes; 0 is never.
 	again time.Duration
+}
+
+// completes reports whether live is rolled out. If it has changed since it was read, so may have
+// what was read with it: all of it is read again.
+func (f fleet) completes(live *unstructured.Unstructured) bool {
+	return f.complete && f.version == live.GetResourceVersion()
 }
 
 // fleet looks at a Deployment of the session's namespace. Pods are read only where
@@ -58,7 +65,7 @@ func (s *session) fleet(ctx context.Context, deployment, service string) (fleet,
 		return fleet{}, err
 	}
 	f := fleet{
-		exists: true, revision: revisionOf(o), want: wanted(d), ready: d.Status.ReadyReplicas, updated: d.Status.UpdatedReplicas,
+		exists: true, version: o.GetResourceVersion(), revision: revisionOf(o), want: wanted(d), ready: d.Status.ReadyReplicas, updated: d.Status.UpdatedReplicas,
 		complete: v.complete, progress: v.progress, failure: v.failure,
 	}
 	if !v.due.IsZero() {
