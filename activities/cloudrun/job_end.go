@@ -11,6 +11,7 @@ import (
 	run "google.golang.org/api/run/v2"
 
 	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/activities/internal/google"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -137,7 +138,7 @@ func statusText(a *run.GoogleCloudRunV2TaskAttemptResult) string {
 	if a.Status == nil {
 		return ""
 	}
-	return cut(a.Status.Message)
+	return google.Cut(a.Status.Message)
 }
 
 // attempt returns how the task of e ended, the zero value where nothing is known.

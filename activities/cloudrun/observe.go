@@ -10,6 +10,7 @@ import (
 	run "google.golang.org/api/run/v2"
 
 	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/activities/internal/google"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -161,10 +162,10 @@ func why(c *run.GoogleCloudRunV2Condition) string {
 	reason := cmp.Or(c.Reason, c.RevisionReason, c.ExecutionReason)
 	switch {
 	case reason == "":
-		return cut(c.Message)
+		return google.Cut(c.Message)
 	case c.Message == "":
 		return reason
 	default:
-		return reason + ": " + cut(c.Message)
+		return reason + ": " + google.Cut(c.Message)
 	}
 }

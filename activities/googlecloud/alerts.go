@@ -10,6 +10,7 @@ import (
 
 	monitoring "google.golang.org/api/monitoring/v3"
 
+	"github.com/serin-dev/serin/activities/internal/google"
 	"github.com/serin-dev/serin/rollout"
 )
 
@@ -141,7 +142,7 @@ func describe(a *monitoring.Alert, since time.Time) string {
 	if name == "" {
 		name = a.Policy.Name
 	}
-	text := fmt.Sprintf("an alert of policy %q is open", cut(name))
+	text := fmt.Sprintf("an alert of policy %q is open", google.Cut(name))
 	if opened, err := time.Parse(time.RFC3339Nano, a.OpenTime); err == nil {
 		text += " since " + opened.UTC().Format(time.RFC3339)
 		if opened.Before(since) {
