@@ -80,8 +80,10 @@ type MetricCheck struct {
 	// ConsecutiveFailureLimit is how many samples in a row may be bad; below
 	// failureLimit.
 	ConsecutiveFailureLimit int `yaml:"consecutiveFailureLimit,omitempty" rule:"range=1..172800,default=none"`
-	// MinSamples is how many samples must have a value; fewer are inconclusive.
-	MinSamples int `yaml:"minSamples,omitempty" rule:"range=1..172800,default=1"`
+	// MinSamples is how many samples must have a value; fewer are inconclusive. By
+	// default it is half of those that there can be: what was once good and then
+	// told nothing more is not good.
+	MinSamples int `yaml:"minSamples,omitempty" rule:"range=1..172800,default=half of the samples"`
 	// Compare judges the samples by those of the stable version, at the end.
 	Compare *Compare `yaml:"compare,omitempty"`
 }

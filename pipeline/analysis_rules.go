@@ -136,7 +136,7 @@ func (c MetricCheck) fits(at *judge, duration time.Duration) {
 		return
 	}
 	every, left := c.every(), duration-time.Duration(c.Warmup)
-	switch count := int(left / every); {
+	switch count := c.samples(duration); {
 	case left <= 0:
 		at.key("warmup").bad("is %s, as long as the analysis (%s): nothing would be asked", c.Warmup, Wait(duration))
 	case count < 1:
@@ -146,6 +146,19 @@ func (c MetricCheck) fits(at *judge, duration time.Duration) {
 	case c.FailureLimit > count:
 		at.key("failureLimit").bad("is %d, but in %s there are %d samples, one each %s: the check could not fail", c.FailureLimit, Wait(left), count, Wait(every))
 	}
+}
+
+// samples is how many of c there can be within duration.
+func (c MetricCheck) samples(duration time.Duration) int {
+	return int((duration - time.Duration(c.Warmup)) / c.every())
+}
+
+// needed is how many of them must have a value: half, rounded up, where c does not say.
+func (c MetricCheck) needed(duration time.Duration) int {
+	if c.MinSamples > 0 {
+		return c.MinSamples
+	}
+	return max(1, (c.samples(duration)+1)/2)
 }
 
 // every is the time between two samples of c.

@@ -121,7 +121,7 @@ func (b jobber) watched(a *Analysis) *rollout.Analysis {
 		Duration: time.Duration(a.Duration), UnreachableAfter: a.UnreachableAfter.or(defaultUnreachable),
 	}
 	if a.Prometheus != nil {
-		out.Prometheus = b.measured(a.Prometheus)
+		out.Prometheus = b.measured(a.Prometheus, time.Duration(a.Duration))
 	}
 	if g := a.GoogleCloud; g != nil {
 		for _, c := range g.AlertPolicyChecks {
@@ -137,7 +137,7 @@ func (b jobber) watched(a *Analysis) *rollout.Analysis {
 	return out
 }
 
-func (b jobber) measured(p *Prometheus) *rollout.Prometheus {
+func (b jobber) measured(p *Prometheus, duration time.Duration) *rollout.Prometheus {
 	out := &rollout.Prometheus{
 		Address: p.Address, Headers: p.Headers, Auth: p.Auth.frozen(), Timeout: p.Timeout.or(10 * time.Second),
 	}
@@ -147,7 +147,7 @@ func (b jobber) measured(p *Prometheus) *rollout.Prometheus {
 	for _, c := range p.Checks {
 		out.Checks = append(out.Checks, rollout.Check{
 			ID: c.ID, Query: c.query(b.target, b.promoted), Interval: c.every(), Warmup: time.Duration(c.Warmup),
-			Min: (*float64)(c.Min), Max: (*float64)(c.Max), MinSamples: max(1, c.MinSamples),
+			Min: (*float64)(c.Min), Max: (*float64)(c.Max), MinSamples: c.needed(duration),
 			FailureLimit: c.FailureLimit, ConsecutiveFailureLimit: c.ConsecutiveFailureLimit, Compare: c.compared(),
 		})
 	}
