@@ -37,8 +37,8 @@ func TestAnalyze(t *testing.T) {
 				if got := counts(out); row.checks != "" && got != row.checks {
 					t.Errorf("samples/failed: got %s, want %s", got, row.checks)
 				}
-				if took := time.Since(sc.begun); took != row.took {
-					t.Errorf("it took %s, want %s; asked at %s", took, row.took, sc.times())
+				if sc.took != row.took {
+					t.Errorf("it took %s, want %s; asked at %s", sc.took, row.took, sc.times())
 				}
 				if all := fmt.Sprint(out, path, sc.beats); strings.Contains(all, "hunter2") {
 					t.Errorf("the password is in %s", all)

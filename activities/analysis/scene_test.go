@@ -64,6 +64,7 @@ type question struct {
 type scene struct {
 	t       *testing.T
 	begun   time.Time
+	took    time.Duration // until run had a verdict
 	answer  func(query string, at time.Duration) reply
 	options analysis.Options
 	work    activities.Work
@@ -232,9 +233,8 @@ func (s *scene) run(spec rollout.Analysis) (rollout.Outcome, []string) {
 			s.t.Fatal(err)
 		}
 		if res.Resume == "" {
-			took := time.Since(s.begun)
+			s.took = time.Since(s.begun)
 			<-time.After(time.Minute) // questions that others might wait for end by their own timeout
-			s.begun = time.Now().Add(-took)
 			return res.Outcome, path
 		}
 		r.Resume, r.Outage = res.Resume, res.Outage != ""

@@ -96,7 +96,7 @@ func TestNoTraffic(t *testing.T) {
 	s.Must(shared.Client.Resume(s.Ctx, s.name, s.last, rollout.Command{
 		Accept: true, Phase: "canary-50", Job: rollout.JobAnalysis, Actor: "bob", Reason: "it is night",
 	}))
-	const nothing = "success: 0 of N answers had a value, want at least 1; latency: 0 of N answers had a value, want at least 1"
+	const nothing = "success: 0 of N answers had a value, want at least 2; latency: 0 of N answers had a value, want at least 2"
 	s.ends(rollout.StateSucceeded, watching(promoted(
 		"canary-50 analysis judged inconclusive: "+nothing,
 		"waits for person: analysis of canary-50 is inconclusive: "+nothing,
