@@ -35,6 +35,9 @@ type ReadResult struct {
 type PlanResult struct {
 	Document string              `json:"document"` // name in the artifact store
 	Stages   []rollout.StagePlan `json:"stages"`
+	// Renders are what containers have to render first; then nothing is stored yet, and the same
+	// request is to be made again once they have.
+	Renders []RenderRequest `json:"renders,omitempty"`
 }
 
 // PermitRequest asks whether a command may be carried out now: one of a Rollout, of a Lane, or

@@ -48,11 +48,11 @@ type TaskResult struct {
 
 // RunnerOf returns the Runner of w's target, or Unsupported.
 func RunnerOf(platforms map[rollout.Runtime]Platform, w Work) (Runner, error) {
-	if r, ok := platforms[w.Target.Runtime].(Runner); ok {
+	if r, ok := platforms[w.Target.RunsAt()].(Runner); ok {
 		return r, nil
 	}
 	return nil, &rollout.Error{
-		Op: "find runner of containers", On: fmt.Sprintf("%q of target %s", w.Target.Runtime, w.Target.Name), Kind: rollout.Unsupported,
+		Op: "find runner of containers", On: fmt.Sprintf("%q of target %s", w.Target.RunsAt(), w.Target.Name), Kind: rollout.Unsupported,
 		Err: errors.New("this worker has none"), Fix: "remove the job's tasks, or run a worker that can",
 	}
 }
@@ -73,7 +73,23 @@ const (
 	Analyze = "Analyze" // JobRequest -> JobResult
 
 	AskWebhook = "AskWebhook" // WebhookRequest -> nothing
+
+	RenderCustom = "RenderCustom" // RenderRequest -> RenderResult
 )
+
+// RenderRequest asks for the Rendering of one phase of a release to a custom target, by containers.
+// What is rendered already, under Name, is not rendered again.
+type RenderRequest struct {
+	Work Work          `json:"work"`           // without a manifest; Rollout names the attempt at the release: a container that failed is not asked again
+	Spec string        `json:"spec"`           // digest of the JobSpec, which has an Exchange
+	Name string        `json:"name"`           // RenderingName
+	Wait time.Duration `json:"wait,omitempty"` // how long each of its tasks may run; 0 is an hour
+}
+
+// RenderResult is how it went. The Rendering itself is in the store: only of a pass.
+type RenderResult struct {
+	Outcome rollout.Outcome `json:"outcome"`
+}
 
 // JobRequest asks for one job run, or for going on with it. The same request is the same run.
 type JobRequest struct {

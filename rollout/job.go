@@ -14,6 +14,31 @@ type JobSpec struct {
 	Parallel bool        `json:"parallel,omitempty"` // Tasks run at once, as Skaffold's verify containers do
 	HTTP     []HTTPCheck `json:"http,omitempty"`     // after Tasks, in order
 	Analysis *Analysis   `json:"analysis,omitempty"` // of an analysis job, and then nothing else
+	Exchange *Exchange   `json:"exchange,omitempty"` // of Tasks that render for or deploy to a custom target
+}
+
+// The requests of an Exchange, by Cloud Deploy's names.
+const (
+	RequestRender = "RENDER"
+	RequestDeploy = "DEPLOY"
+)
+
+// Exchange is what containers that render for or deploy to a custom target get besides what every
+// task gets, by Cloud Deploy's contract for custom targets. Files go through the artifact store, which
+// the containers must reach; they say how it went in results.json.
+type Exchange struct {
+	Request    string            `json:"request"`              // RequestRender or RequestDeploy
+	Canary     bool              `json:"canary,omitempty"`     // the strategy is a canary
+	Source     string            `json:"source"`               // digest of the release's packed source
+	Input      string            `json:"input,omitempty"`      // of a deploy: Phase.Rendered
+	Parameters map[string]string `json:"parameters,omitempty"` // effective deploy parameters
+}
+
+// Rendering is what a render container has made for one phase, stored under the name that
+// RenderingName gives.
+type Rendering struct {
+	Manifest string `json:"manifest"` // digest
+	Folder   string `json:"folder"`   // in the artifact store: everything that the container has left
 }
 
 // Task is one container that runs to its end; exit code 0 is success.

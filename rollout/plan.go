@@ -34,11 +34,12 @@ type Plan struct {
 	Phases     []Phase   `json:"phases"` // in order; the last one is "stable" with weight 100
 	CloudRun   *CloudRun `json:"cloudRun,omitempty"`
 
-	Kubernetes *Kubernetes `json:"kubernetes,omitempty"` // on a cluster; of CloudRun and this exactly one is set
+	Kubernetes *Kubernetes `json:"kubernetes,omitempty"` // on a cluster
+	Custom     *Custom     `json:"custom,omitempty"`     // on a custom target; of CloudRun, Kubernetes and this exactly one is set
 	Warnings   []string    `json:"warnings,omitempty"`   // what a person should know before it starts, a line each
 
 	Approval *Approval `json:"approval,omitempty"` // nil: needs none
-	Parallel *Parallel `json:"parallel,omitempty"` // nil: one target; otherwise neither CloudRun nor Kubernetes is set
+	Parallel *Parallel `json:"parallel,omitempty"` // nil: one target; otherwise none of CloudRun, Kubernetes and Custom is set
 
 	DebugFor time.Duration `json:"debugFor,omitempty"` // how long a canary without traffic is kept after a restore; 0: until the next settle
 	Webhooks []Webhook     `json:"webhooks,omitempty"` // that are asked before phases, and while the rollout runs
@@ -62,6 +63,7 @@ type Runtime string
 const (
 	RuntimeCloudRun   Runtime = "cloudRun"
 	RuntimeKubernetes Runtime = "kubernetes"
+	RuntimeCustom     Runtime = "custom" // what its CustomTargetType's containers deploy to
 	RuntimeMulti      Runtime = "multi" // of a controller: its children have the platforms
 )
 
@@ -73,7 +75,19 @@ type Target struct {
 	Location  string  `json:"location,omitempty"` // Cloud Run: "projects/P/locations/L"
 	Endpoint  string  `json:"endpoint,omitempty"` // Cloud Run: root of the API; "" is Google's
 
-	Cluster *Cluster `json:"cluster,omitempty"` // Kubernetes: how its workers reach it
+	Cluster *Cluster `json:"cluster,omitempty"` // Kubernetes: how its workers reach it. A custom target has Cluster or Location: where its containers run
+}
+
+// RunsAt is the runtime that runs containers for t: its own, or of a custom target the one that it
+// names for its containers, as Cluster or Location.
+func (t Target) RunsAt() Runtime {
+	switch {
+	case t.Runtime != RuntimeCustom:
+		return t.Runtime
+	case t.Cluster != nil:
+		return RuntimeKubernetes
+	}
+	return RuntimeCloudRun
 }
 
 // OnFailure says what happens to traffic when a phase before promotion fails.
@@ -93,6 +107,10 @@ type Phase struct {
 	Manifest string  `json:"manifest"`         // digest of the rendered manifest
 	Advance  Advance `json:"advance"`          // how the phase begins; the first phase begins by itself
 	Jobs     []Job   `json:"jobs"`             // in order of execution
+
+	// Rendered is the folder in the artifact store where the render container of a custom target has
+	// left its files; "" where Serin rendered Manifest itself.
+	Rendered string `json:"rendered,omitempty"`
 
 	Size  *Size   `json:"size,omitempty"`  // of the canary; nil is the phase's share of the original
 	Match []Match `json:"match,omitempty"` // requests that go to the canary whatever the weight
@@ -131,7 +149,7 @@ type Job struct {
 	ID       JobKind `json:"id"`
 	Disabled bool    `json:"disabled,omitempty"` // listed, because Cloud Deploy lists it, but not configured
 
-	Spec           string        `json:"spec,omitempty"`           // digest of its JobSpec; of a deploy job ""
+	Spec           string        `json:"spec,omitempty"`           // digest of its JobSpec; of a deploy job "", but for custom targets
 	Timeout        time.Duration `json:"timeout,omitempty"`        // how long a job run may take; 0 is an hour
 	OnFail         Action        `json:"onFail,omitempty"`         // "" is fail
 	OnInconclusive Action        `json:"onInconclusive,omitempty"` // "" is hold

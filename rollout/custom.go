@@ -1,0 +1,18 @@
+package rollout
+
+import (
+	"path"
+	"strings"
+)
+
+// Custom is a rollout to a custom target: what its CustomTargetType's containers deploy to. Serin
+// sees nothing there, so weights are configured, never observed; nothing is settled or put back.
+type Custom struct {
+	Type string `json:"type"` // the CustomTargetType
+}
+
+// RenderingName is the name in the artifact store of the Rendering for one phase of a release, whose
+// digest makes it another one for another content.
+func RenderingName(pipeline, release, digest, target, phase string) string {
+	return path.Join("renderings", pipeline, release, strings.TrimPrefix(digest, "sha256:"), target, phase+".json")
+}
