@@ -102,7 +102,7 @@ func runCommands() []CommandRule {
 			CommandCancel, ofRollout,
 			[]State{StatePendingApproval, StatePending, StateInProgress, StateHalted, StateCancelling, StateFailed},
 			single(),
-			"no newer rollout has started; with restore only before promotion; CANCELLING only without restore, to overrule one with it",
+			"no newer rollout has started; with restore only before promotion, and never of a custom target; CANCELLING only without restore, to overrule one with it",
 			"what runs ends first, then CANCELLED; traffic stays, with restore it goes back to the baseline",
 		},
 		{

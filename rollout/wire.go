@@ -218,8 +218,11 @@ type ReleaseStatus struct {
 	Ended       time.Time     `json:"ended,omitzero"`
 
 	Abandoned bool      `json:"abandoned,omitempty"`
-	Waiting   []Waiting `json:"waiting,omitempty"` // automations that promote it, and what they wait for
+	Waiting   []Waiting `json:"waiting,omitempty"` // automations that promote it, and what they wait for; workers that are to render it
 	Notes     []string  `json:"notes,omitempty"`   // the newest 20: such as a first rollout that a deploy policy forbade
+
+	Renders     *RenderCount `json:"renders,omitempty"`     // nil: no container renders it
+	FailureLogs string       `json:"failureLogs,omitempty"` // digest of the last lines of the container that Failure is about
 }
 
 // StageStatus is how far a release has come on one stage. Rollout is "" until

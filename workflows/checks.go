@@ -63,6 +63,8 @@ func checkCancel(r *run, _ workflow.Context, c rollout.Command) error {
 		return fmt.Errorf("the rollout has ended %s", s)
 	case r.cancel != nil && (c.Restore || !r.cancel.Restore):
 		return errors.New("the rollout is CANCELLING already")
+	case c.Restore && r.in.Plan.Custom != nil:
+		return errors.New("nothing of a custom target can be put back: cancel it without restore, and roll back instead")
 	case c.Restore && r.status.PromotionBegun:
 		return errors.New("promotion has begun: from there on only a new rollout moves traffic back")
 	}

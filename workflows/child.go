@@ -62,9 +62,7 @@ func (r *run) directed(ctx workflow.Context, d rollout.Direction) {
 		r.advance = d.Advance
 		r.record(ctx, rollout.Event{Kind: rollout.EventAdvanced, Phase: d.Advance, Actor: r.in.Controller})
 	case d.Cancel != nil:
-		if checkCancel(r, ctx, *d.Cancel) == nil {
-			doCancel(r, ctx, *d.Cancel)
-		}
+		r.cancelled(ctx, *d.Cancel)
 	case d.Pause != nil, d.Resume != nil:
 		r.held(ctx, d)
 	case d.Fail != "" && r.status.State != rollout.StateFailed && !r.promoted():
@@ -72,6 +70,22 @@ func (r *run) directed(ctx workflow.Context, d rollout.Direction) {
 		if r.stop != nil && !r.restoring {
 			r.stop()
 		}
+	}
+}
+
+// cancelled takes the controller's cancel. Other children may be able to put traffic back; a custom
+// target is left as it is.
+func (r *run) cancelled(ctx workflow.Context, c rollout.Command) {
+	unable := c.Restore && r.in.Plan.Custom != nil
+	c.Restore = c.Restore && !unable
+	if checkCancel(r, ctx, c) != nil {
+		return
+	}
+	doCancel(r, ctx, c)
+	if unable {
+		r.record(ctx, rollout.Event{
+			Kind: rollout.EventAutomation, Actor: r.in.Controller, Note: "does not restore " + r.in.Target + ": nothing of a custom target can be put back",
+		})
 	}
 }
 

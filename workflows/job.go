@@ -23,7 +23,7 @@ const (
 
 // job runs one job of the phase, and reports whether what follows it may begin.
 func (r *run) job(ctx workflow.Context, ph rollout.Phase, job rollout.Job) bool {
-	if job.ID == rollout.JobDeploy {
+	if job.ID == rollout.JobDeploy && r.in.Plan.Custom == nil {
 		return r.deploy(ctx, ph)
 	}
 	if r.rollsBackBaked(ph, job) {
@@ -44,7 +44,7 @@ func (r *run) job(ctx workflow.Context, ph rollout.Phase, job rollout.Job) bool 
 func (r *run) tryJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (again, passed bool) {
 	out, err := r.runJob(ctx, ph, job)
 	switch {
-	case err != nil && r.cancel != nil: // it says itself what becomes of the traffic
+	case err != nil && r.cancel != nil && job.ID != rollout.JobDeploy: // it says itself what becomes of the traffic
 		return false, false
 	case r.cancel == nil && r.terminating(ph.ID, job.ID): // whatever it has come to before it heard of that
 		r.fail(ctx, terminatedBy(ph.ID, job.ID, out, err))
@@ -112,6 +112,9 @@ func reasonOf(out rollout.Outcome) string {
 }
 
 func (r *run) succeed(ctx workflow.Context, ph rollout.Phase, job rollout.Job, out *rollout.Outcome, note string) {
+	if job.ID == rollout.JobDeploy {
+		r.configured(ctx, ph)
+	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventJobSucceeded, Phase: ph.ID, Job: job.ID, Outcome: out, Note: note})
 	r.repaired(ctx, ph.ID, job.ID)
 }
@@ -123,7 +126,10 @@ func (r *run) runJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (r
 		Timeout: job.Timeout,
 	}
 	r.record(ctx, rollout.Event{Kind: rollout.EventJobStarted, Phase: ph.ID, Job: job.ID, Attempt: req.Attempt})
-	o := stepOptions{work: req.Work, summary: fmt.Sprintf("%s: %s", ph.ID, job.ID), budget: job.Timeout, job: true}
+	if job.ID == rollout.JobDeploy {
+		r.promotes(ctx, ph)
+	}
+	o := stepOptions{work: req.Work, summary: fmt.Sprintf("%s: %s", ph.ID, job.ID), budget: job.Timeout, job: true, spec: job.Spec}
 	outages := 0
 	for range maxCalls {
 		var res activities.JobResult
@@ -167,7 +173,8 @@ func (r *run) goOn(ctx workflow.Context, req *activities.JobRequest, res activit
 	}
 }
 
-// perform runs the job's activity. It can be ended at any time: it moves no traffic.
+// perform runs the job's activity. It can be ended at any time: it moves no traffic. Only what deploys
+// to a custom target ends by itself, as every deploy does, unless it is terminated.
 func (r *run) perform(ctx workflow.Context, req activities.JobRequest, o stepOptions, res *activities.JobResult) error {
 	name := activities.RunJob
 	if req.Job == rollout.JobAnalysis {
@@ -177,7 +184,9 @@ func (r *run) perform(ctx workflow.Context, req activities.JobRequest, o stepOpt
 		actx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, r.activityOptions(o, pollerWait)))
 		r.stop = stop
 		f := workflow.ExecuteActivity(actx, name, req)
-		r.await(ctx, f.IsReady)
+		r.publish(ctx)
+		// The context is never cancelled.
+		_ = workflow.Await(ctx, func() bool { return f.IsReady() || (req.Job != rollout.JobDeploy && r.ending()) })
 		if !f.IsReady() {
 			stop()
 		}

@@ -55,9 +55,7 @@ func (r *run) nextAttempt(phase string, job rollout.JobKind) int {
 func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 	attempt := r.nextAttempt(ph.ID, rollout.JobDeploy)
 	r.record(ctx, rollout.Event{Kind: rollout.EventJobStarted, Phase: ph.ID, Job: rollout.JobDeploy, Attempt: attempt})
-	if ph.Promotion() && !r.isChild() {
-		r.report(ctx) // should this rollout be terminated, the lane knows that promotion had begun
-	}
+	r.promotes(ctx, ph)
 	for {
 		res, err := r.step(ctx, steps.Deploy, stepOptions{
 			work: r.work(ph), summary: fmt.Sprintf("%s: %d%%", ph.ID, ph.Weight), keep: r.shiftWait(ph) > 0,
@@ -88,6 +86,13 @@ func (r *run) deploy(ctx workflow.Context, ph rollout.Phase) bool {
 		r.tried, r.last.By = &ph, ""
 		r.fail(ctx, failureOf(ph.ID, rollout.JobDeploy, err))
 		return false
+	}
+}
+
+// promotes tells the lane that promotion has begun: should this rollout be terminated, it knows.
+func (r *run) promotes(ctx workflow.Context, ph rollout.Phase) {
+	if ph.Promotion() && !r.isChild() {
+		r.report(ctx)
 	}
 }
 

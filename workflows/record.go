@@ -115,6 +115,9 @@ func (r *run) asRecord() rollout.Record {
 func (r *run) advanceReason(ph *rollout.PhaseStatus) string {
 	_, i := r.status.Phase(ph.ID)
 	before := r.status.Phases[i-1]
+	if before.State == rollout.PhaseSkipped && r.in.Plan.Custom != nil { // nobody knows what serves
+		return fmt.Sprintf("%s is skipped: %s; %s gives the release %d%%", before.ID, before.Skip, ph.ID, ph.Weight)
+	}
 	if before.State == rollout.PhaseSkipped {
 		return fmt.Sprintf("%s is skipped: %s; now %s serves", before.ID, before.Skip, r.status.Split)
 	}

@@ -28,14 +28,18 @@ type release struct {
 	promoting  map[string]bool // rollouts whose success the automations were asked about
 	promotions []*promotion
 
+	rendering rendering
+	answer    func(error)   // to who waits for the plan; only the first one counts
 	published rollout.State // what the search attribute says
 }
 
 // Release renders a release, asks the lane of its first stage for a rollout, and
 // follows its rollouts until the last stage is done; automations promote it from stage to
-// stage. It stays open until then, at no cost; a cancellation is ignored. An abandoned one ends
-// once nothing of it runs. A release that cannot be planned fails, which leaves its name free.
+// stage. It stays open until then, at no cost; a cancellation is ignored, but while containers
+// render it. An abandoned one ends once nothing of it runs. A release that cannot be planned fails,
+// which leaves its name free.
 func Release(ctx workflow.Context, req rollout.CreateRequest) (rollout.ReleaseStatus, error) {
+	asked := ctx
 	ctx, stop := workflow.NewDisconnectedContext(ctx)
 	defer stop()
 	r := &release{
@@ -52,8 +56,13 @@ func Release(ctx workflow.Context, req rollout.CreateRequest) (rollout.ReleaseSt
 	if err := r.listen(ctx, planned); err != nil {
 		return r.status, err
 	}
-	err := r.plan(ctx, req)
-	done.SetError(err)
+	r.answer = func(err error) {
+		if !planned.IsReady() {
+			done.SetError(err)
+		}
+	}
+	err := r.plan(ctx, asked, req)
+	r.answer(err)
 	if err == nil {
 		r.publish(ctx)
 		err = r.begin(ctx)
@@ -108,7 +117,7 @@ func (r *release) listen(ctx workflow.Context, planned workflow.Future) error {
 			err := planned.Get(ctx, nil)
 			return r.status, err
 		}, workflow.UpdateHandlerOptions{
-			Description: "Wait until the release has been rendered and planned",
+			Description: "Wait until the release has been rendered and planned, or until containers render it",
 			Validator: func(req rollout.CreateRequest) error {
 				if req.Digest() == r.status.Digest {
 					return nil
@@ -122,14 +131,9 @@ func (r *release) listen(ctx workflow.Context, planned workflow.Future) error {
 }
 
 // plan renders the release and stores its document.
-func (r *release) plan(ctx workflow.Context, req rollout.CreateRequest) error {
-	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		ScheduleToCloseTimeout: 10 * time.Minute,
-		StartToCloseTimeout:    time.Minute,
-		Summary:                "render " + req.Release,
-	})
-	var res activities.PlanResult
-	if err := workflow.ExecuteActivity(actx, activities.PlanRelease, req).Get(actx, &res); err != nil {
+func (r *release) plan(ctx, asked workflow.Context, req rollout.CreateRequest) error {
+	res, err := r.planAll(ctx, asked, req)
+	if err != nil {
 		kind, text := activities.Cause(err)
 		r.status.RenderState, r.status.Failure, r.status.Ended = rollout.StateFailed, text, workflow.Now(ctx).UTC()
 		return temporal.NewApplicationErrorWithOptions(text, string(kind), temporal.ApplicationErrorOptions{NonRetryable: true})

@@ -70,7 +70,7 @@ func (r *release) note(ctx workflow.Context, line string) {
 
 // show brings what people see up to date: the waits of the automations, and the current details.
 func (r *release) show(ctx workflow.Context) {
-	r.status.Waiting = nil
+	r.status.Waiting = r.rendering.waits()
 	for _, p := range r.promotions {
 		r.status.Waiting = append(r.status.Waiting, p.waiting)
 	}
@@ -92,8 +92,15 @@ func (r *release) details() string {
 		}
 		b = fmt.Appendf(b, "| %s | %s | %s | %s |\n", stage.Target, stage.Rollout, stage.State, remark)
 	}
+	if n := s.Renders; n != nil && s.RenderState != rollout.StateSucceeded {
+		b = fmt.Appendf(b, "\n%d of %d phases are rendered by their containers\n", n.Done, n.All)
+	}
 	for _, w := range s.Waiting {
-		b = fmt.Appendf(b, "\nWaits for **%s** since %s until %s: %s\n", w.For, w.Since.Format(clock), w.Until.Format(clock), w.Reason)
+		until := ""
+		if !w.Until.IsZero() {
+			until = " until " + w.Until.Format(clock)
+		}
+		b = fmt.Appendf(b, "\nWaits for **%s** since %s%s: %s\n", w.For, w.Since.Format(clock), until, w.Reason)
 		for _, c := range w.Commands {
 			b = fmt.Appendf(b, "\n`%s`\n", c)
 		}

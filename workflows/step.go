@@ -39,7 +39,8 @@ type stepOptions struct {
 	budget  time.Duration
 	restore bool // goes on through a cancel that asks for it
 	keep    bool // a promotion leaves the canary
-	job     bool // not a deploy's: it can be terminated while it waits for a worker
+	job     bool // a job run: it can be terminated while it waits for a worker
+	spec    string
 }
 
 // step runs an activity on the target's task queue. While no worker polls the
@@ -92,8 +93,8 @@ func (r *run) awaitWorker(ctx workflow.Context, o stepOptions) bool {
 	o.summary = "is there a worker?"
 	for patience := pollerWait; !over(); patience = min(2*patience, maxPollerWait) {
 		r.publish(ctx)
-		actx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, r.activityOptions(o, patience)))
-		look := workflow.ExecuteActivity(actx, steps.Observe, r.request(o))
+		actx, stop := workflow.WithCancel(ctx)
+		look := r.look(actx, o, patience)
 		// The context is never cancelled.
 		_ = workflow.Await(ctx, func() bool { return look.IsReady() || over() })
 		stop()
@@ -103,6 +104,14 @@ func (r *run) awaitWorker(ctx workflow.Context, o stepOptions) bool {
 		}
 	}
 	return false
+}
+
+// look begins what only a worker of the target's task queue ends, within patience.
+func (r *run) look(ctx workflow.Context, o stepOptions, patience time.Duration) workflow.Future {
+	if r.in.Plan.Custom != nil {
+		return lookFor(ctx, patience, activities.JobRequest{Work: o.work, Job: rollout.JobDeploy, Spec: o.spec})
+	}
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, r.activityOptions(o, patience)), steps.Observe, r.request(o))
 }
 
 // quits reports whether a cancel, or a controller that gives up, ends the step's wait for a worker.
