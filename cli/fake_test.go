@@ -18,7 +18,8 @@ type fake struct {
 	applied rollout.ApplyResult
 	release rollout.ReleaseStatus
 	created rollout.CreateRequest
-	first   string // the rollout that the lane numbers
+	renders []rollout.ReleaseStatus // what the release is when it is asked, one after the other
+	first   string                  // the rollout that the lane numbers
 	list    []client.Summary
 
 	forbidden error // why there is no first rollout
@@ -99,6 +100,9 @@ func (f *fake) CreateRelease(_ context.Context, r rollout.CreateRequest) (rollou
 }
 
 func (f *fake) Release(_ context.Context, _, release string) (rollout.ReleaseStatus, error) {
+	if len(f.renders) > 0 {
+		f.release, f.renders = f.renders[0], f.renders[1:]
+	}
 	s := f.release
 	if f.created.Release == release {
 		s.Release, s.Digest = release, "sha256:request"

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -19,10 +18,10 @@ func (a *app) releaseCreate() *cli.Command {
 		Name:  "create",
 		Usage: "make a release and send it to its first target",
 		Description: "Packs the source, stores it, and returns once the release is rendered and\n" +
-			"planned. The same request again is the same release; another one under the same\n" +
-			"name is refused. In the name $DATE is today and $TIME is now, in UTC: such a name\n" +
-			"makes a new release each time. With --wait and --output json the rollout is a\n" +
-			"second JSON object.\n\n" +
+			"planned; while containers render it, it tells how far they are. The same request\n" +
+			"again is the same release; another one under the same name is refused. In the name\n" +
+			"$DATE is today and $TIME is now, in UTC: such a name makes a new release each time.\n" +
+			"With --wait and --output json the rollout is a second JSON object.\n\n" +
 			"Examples:\n" +
 			"   serin release create --pipeline shop --release v2 --source . --images app=registry.example/shop:v2\n" +
 			"   serin release create --pipeline shop --release 'shop-$DATE-$TIME' --source deploy --wait --timeout 1h",
@@ -66,13 +65,14 @@ func (a *app) created(c *cli.Context, s *server, r rollout.CreateRequest) error 
 	if err != nil {
 		return err
 	}
-	if status.RenderState == rollout.StateFailed {
-		return &rollout.Error{
-			Op: "create release", On: r.Release, Kind: rollout.Failed, Err: errors.New(status.Failure),
-		}
-	}
 	ctx, stop := a.limited(c)
 	defer stop()
+	if status, err = a.rendered(ctx, s, status); err != nil {
+		return err
+	}
+	if status.RenderState == rollout.StateFailed {
+		return unrendered(status)
+	}
 	name, err := a.firstRollout(ctx, s, status, c.Bool("wait"))
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func describeRelease(w io.Writer, s rollout.ReleaseStatus) {
 	row(w, "release:", s.Release)
 	row(w, "pipeline:", s.Pipeline)
 	row(w, "digest:", or(s.Digest, "-"))
-	row(w, "rendered:", string(s.RenderState))
+	row(w, "rendered:", renderText(s))
 	if s.Failure != "" {
 		row(w, "failure:", s.Failure)
 	}

@@ -160,10 +160,14 @@ func (d *description) traffic() {
 		return // each child has its own
 	}
 	row(d.w)
-	row(d.w, "split:", d.Split.String())
-	row(d.w, "stable:", or(d.Stable, "-"))
-	row(d.w, "revision:", or(d.Revision, "-"))
-	row(d.w, "baseline:", or(d.Baseline, "-"))
+	if d.Weight != nil && len(d.Split) == 0 && d.Baseline == "" { // of a custom target
+		row(d.w, "weight:", percent(*d.Weight)+", configured, not observed")
+	} else {
+		row(d.w, "split:", d.Split.String())
+		row(d.w, "stable:", or(d.Stable, "-"))
+		row(d.w, "revision:", or(d.Revision, "-"))
+		row(d.w, "baseline:", or(d.Baseline, "-"))
+	}
 	if d.URL != "" {
 		row(d.w, "url:", d.URL)
 	}

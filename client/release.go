@@ -20,6 +20,9 @@ import (
 // again returns the same release. At most 2 minutes, unless ctx says less; the
 // release is planned even if nobody waits for it any more.
 //
+// While containers render it, which may take them an hour, it does not wait: RenderState is then
+// IN_PROGRESS, and Release tells how far they are.
+//
 // A release whose planning failed may be created again under the same name.
 //
 // Errors: whatever planning refused, with its kind; Conflict if the name is

@@ -12,12 +12,7 @@ import (
 
 // prepareCustom begins a rollout to a custom target. Nothing of it can be observed, so there is no
 // baseline and nothing to settle; whatever the rollout before has left, the containers deploy over it.
-func (r *run) prepareCustom(ctx workflow.Context, phase string) {
-	if err := r.knowsStart(); err != nil {
-		r.fail(ctx, failureOf(phase, rollout.JobDeploy, err))
-		return
-	}
-	r.skipToStart(ctx)
+func (r *run) prepareCustom(ctx workflow.Context) {
 	if r.grant.First && r.in.Plan.APIVersion != rollout.APIVersionSerin {
 		r.skip(ctx, "first rollout: no earlier release of this pipeline is on "+r.in.Plan.Target.Name, false)
 	}

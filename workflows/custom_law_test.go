@@ -101,7 +101,7 @@ func TestWhatACustomDeployIsAsked(t *testing.T) {
 	s.plan.Target.TaskQueue = "eu"
 	s.plan.Phases[0].Jobs[0].Timeout = 2 * time.Hour
 	s.says(rollout.JobDeploy, fails(0, "boom"))
-	s.commandDeploy(time.Hour, rollout.CommandRetryJob, "canary-50")
+	s.commandDeploy(time.Hour, rollout.CommandRetryJob)
 	s.cancels(2 * time.Hour)
 	s.run(t)
 	for i, r := range s.words.work {

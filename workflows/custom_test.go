@@ -42,8 +42,8 @@ func newCustom(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) commandDeploy(d time.Duration, name, phase string) {
-	s.command(d, name, rollout.Command{Phase: phase, Job: rollout.JobDeploy, Actor: "ann"})
+func (s *stage) commandDeploy(d time.Duration, name string) {
+	s.command(d, name, rollout.Command{Phase: "canary-50", Job: rollout.JobDeploy, Actor: "ann"})
 }
 
 // halved is the path to the end of canary-50.
@@ -85,7 +85,7 @@ func customs() []pathRow {
 			name: "what has failed stays, and a retry is a new attempt",
 			setup: func(s *stage) {
 				s.says(rollout.JobDeploy, fails(time.Minute, "task deploy exited with 1"))
-				s.commandDeploy(time.Hour, rollout.CommandRetryJob, "canary-50")
+				s.commandDeploy(time.Hour, rollout.CommandRetryJob)
 				s.advance(2*time.Hour, "stable")
 				s.hears("RunJob deploy of canary-50 1", "RunJob deploy of canary-50 2", "RunJob deploy of stable 1")
 			},
@@ -99,7 +99,7 @@ func customs() []pathRow {
 			name: "what cannot be found out is a failure, and may be ignored",
 			setup: func(s *stage) {
 				s.says(rollout.JobDeploy, unsure(time.Minute, "its image cannot be pulled"))
-				s.commandDeploy(time.Hour, rollout.CommandIgnoreJob, "canary-50")
+				s.commandDeploy(time.Hour, rollout.CommandIgnoreJob)
 				s.advance(2*time.Hour, "stable")
 			},
 			want: rollout.StateSucceeded,
@@ -155,7 +155,7 @@ func customEnds() []pathRow {
 			name: "its containers are terminated",
 			setup: func(s *stage) {
 				s.says(rollout.JobDeploy, answer{never: true})
-				s.commandDeploy(time.Minute, rollout.CommandTerminate, "canary-50")
+				s.commandDeploy(time.Minute, rollout.CommandTerminate)
 				s.cancels(time.Hour)
 				s.hears("RunJob deploy of canary-50 1", "StopJob deploy of canary-50 1")
 			},
@@ -181,7 +181,7 @@ func customEnds() []pathRow {
 			setup: func(s *stage) {
 				s.says(rollout.JobDeploy, answer{never: true})
 				s.cancels(time.Minute)
-				s.commandDeploy(2*time.Minute, rollout.CommandTerminate, "canary-50")
+				s.commandDeploy(2*time.Minute, rollout.CommandTerminate)
 				s.hears("RunJob deploy of canary-50 1", "StopJob deploy of canary-50 1")
 			},
 			want: rollout.StateCancelled,

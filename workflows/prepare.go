@@ -11,14 +11,24 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// prepare records what is live, finds out which revision is stable, and settles:
-// nothing but the stable revision receives requests before the first phase.
+// prepare skips what comes before the phase that the rollout starts at, and makes the target ready
+// for it.
 func (r *run) prepare(ctx workflow.Context, phase string) {
 	if err := r.knowsStart(); err != nil {
 		r.fail(ctx, failureOf(phase, rollout.JobDeploy, err))
 		return
 	}
 	r.skipToStart(ctx)
+	if r.in.Plan.Custom != nil {
+		r.prepareCustom(ctx)
+		return
+	}
+	r.prepareTarget(ctx, phase)
+}
+
+// prepareTarget records what is live, finds out which revision is stable, and settles:
+// nothing but the stable revision receives requests before the first phase.
+func (r *run) prepareTarget(ctx workflow.Context, phase string) {
 	res, err := r.step(ctx, steps.Baseline, stepOptions{work: r.onlyStable(), summary: "baseline"})
 	if err == nil && !r.recorded {
 		r.recorded = true

@@ -34,7 +34,7 @@ func (r *release) planAll(ctx, asked workflow.Context, req rollout.CreateRequest
 	r.status.Renders = &rollout.RenderCount{All: len(res.Renders)}
 	r.show(ctx)
 	r.answer(nil) // whoever waits would do so for longer than an Update may last
-	if err := r.render(asked, res.Renders); err != nil {
+	if err = r.render(asked, res.Renders); err != nil {
 		return res, err
 	}
 	res, err = r.ask(ctx, req)

@@ -158,8 +158,6 @@ func (r *run) next(ctx workflow.Context) {
 		r.finish(ctx, rollout.StateSucceeded)
 	case r.status.Paused:
 		r.awaitResume(ctx)
-	case !r.prepared && r.in.Plan.Custom != nil:
-		r.prepareCustom(ctx, r.firstPhase(ph))
 	case !r.prepared:
 		r.prepare(ctx, r.firstPhase(ph))
 	case r.begins(ctx, ph, i):
