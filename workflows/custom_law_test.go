@@ -3,14 +3,17 @@ package workflows_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
+	"github.com/serin-dev/serin/workflows"
 )
 
 // TestWhatACustomRolloutLeaves: what its lane keeps of it, and that the next one begins without a
@@ -139,6 +142,51 @@ func TestEachCustomJobCostsOneActivity(t *testing.T) {
 	}
 }
 
+// TestNothingOfACustomTargetIsObserved: a look is refused, not guessed.
+func TestNothingOfACustomTargetIsObserved(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "observe/shop/prod/1", func(e *env) { workflows.Register(e) })
+	e.ExecuteWorkflow(rollout.WorkflowObserve, customPlan())
+	kind, text := activities.Cause(e.GetWorkflowError())
+	if want := "observe prod: only its containers know what serves on a custom target"; kind != rollout.Unsupported || text != want {
+		t.Errorf("%s %q", kind, text)
+	}
+}
+
+// TestAControllerOfCustomTargets leads its children as any other does.
+func TestAControllerOfCustomTargets(t *testing.T) {
+	t.Parallel()
+	var w stage
+	f := newFleetOf(t, func(e *env) {
+		workflows.Register(e)
+		w.env = e
+		w.registerJobs(e)
+	}, rollout.Child{Target: "asia"}, rollout.Child{Target: "eu"})
+	f.plan.Phases = []rollout.Phase{{ID: "canary-50", Weight: 50}, {ID: "stable", Weight: 100}}
+	f.OnActivity(activities.LoadPlan, mock.Anything, mock.Anything).Return(
+		func(_ context.Context, r activities.LoadPlanRequest) (activities.LoadPlanResult, error) {
+			p := customPlan()
+			p.Target.Name = r.Child
+			return activities.LoadPlanResult{Plan: p}, nil
+		})
+	for name, result := range map[string]any{activities.Permit: activities.PermitResult{}, activities.Automations: activities.AutomationsResult{}} {
+		f.OnActivity(name, mock.Anything, mock.Anything).Return(result, nil)
+	}
+	f.advance(time.Hour, "stable")
+	s := f.runFleet(t)
+	equal(t, "path", fleetPath(s), []string{
+		"created", "granted", went("canary-50", "asia", "eu"), toStable, "stable advanced by ann", went("stable", "asia", "eu"), "ended SUCCEEDED",
+	})
+	slices.Sort(w.words.heard)
+	equal(t, "asked", w.words.heard, []string{
+		"RunJob deploy of canary-50 1", "RunJob deploy of canary-50 1", "RunJob deploy of stable 1", "RunJob deploy of stable 1",
+	})
+	last := f.reports[len(f.reports)-1]
+	if !last.Promoted || last.Unsettled || len(last.Children) != 2 || !last.Children["eu"].Promoted {
+		t.Errorf("its lane keeps %+v", last)
+	}
+}
+
 // TestTheChildOfACustomTarget does what its controller says, but puts nothing back.
 func TestTheChildOfACustomTarget(t *testing.T) {
 	t.Parallel()
@@ -159,7 +207,7 @@ func TestTheChildOfACustomTarget(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", row.order), func(t *testing.T) {
 			t.Parallel()
 			s := newLed(t)
-			s.plan = customPlan("v2")
+			s.plan = customPlan()
 			row.setup(s)
 			s.at(time.Hour, func() { s.SignalWorkflow(rollout.SignalDirect, row.order) })
 			s.at(9*time.Hour, func() { s.SignalWorkflow(rollout.SignalClose, rollout.Close{Seq: 9, By: "v3-to-all-0001"}) })

@@ -14,14 +14,14 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// customPlan is a canary at 50 % to a custom target, as serin.dev/v1.
-func customPlan(release string) rollout.Plan {
-	p := plan(release)
+// customPlan is v2 as a canary at 50 % to a custom target, as serin.dev/v1.
+func customPlan() rollout.Plan {
+	p := plan("v2")
 	p.CloudRun, p.Custom, p.OnFailure = nil, &rollout.Custom{Type: "terraform"}, rollout.OnFailureHold
 	p.Target.Runtime, p.Target.Location = rollout.RuntimeCustom, "projects/p/locations/l"
 	p.Phases = []rollout.Phase{{ID: "canary-50", Weight: 50}, {ID: "stable", Weight: 100}}
 	for i := range p.Phases {
-		p.Phases[i].Custom, p.Phases[i].Manifest = true, "sha256:manifest-"+release
+		p.Phases[i].Custom, p.Phases[i].Manifest = true, "sha256:manifest-v2"
 		p.Phases[i].Jobs = []rollout.Job{{ID: rollout.JobDeploy, Spec: "sha256:deploy-" + p.Phases[i].ID, OnInconclusive: rollout.ActionFail}}
 	}
 	return p
@@ -31,7 +31,7 @@ func customPlan(release string) rollout.Plan {
 func newCustom(t *testing.T) *stage {
 	t.Helper()
 	s := newStage(t)
-	s.plan = customPlan("v2")
+	s.plan = customPlan()
 	s.grant.Predecessor = &rollout.Record{Rollout: "v1-to-prod-0001", State: rollout.StateSucceeded, Promoted: true, PromotionBegun: true}
 	s.SetOnActivityStartedListener(func(i *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		jobs := []string{activities.RunJob, activities.StopJob, activities.Analyze, activities.AskWebhook}

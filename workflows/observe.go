@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -10,8 +11,13 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// Observe looks once at the target of a plan: what serves there now.
+// Observe looks once at the target of a plan: what serves there now. A custom target shows nothing.
 func Observe(ctx workflow.Context, p rollout.Plan) (rollout.Observed, error) {
+	if p.Custom != nil {
+		return rollout.Observed{}, activities.Application(&rollout.Error{
+			Op: "observe", On: p.Target.Name, Kind: rollout.Unsupported, Err: errors.New("only its containers know what serves on a custom target"),
+		})
+	}
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              p.Target.TaskQueue,
 		ScheduleToCloseTimeout: time.Minute,

@@ -66,7 +66,7 @@ func (e *easel) plan(context.Context, rollout.CreateRequest) (activities.PlanRes
 		})
 	}
 	if len(e.lacking) == 0 {
-		res = activities.PlanResult{Document: "releases/shop/v2.json", Stages: []rollout.StagePlan{{Target: "prod", Plan: customPlan("v2")}}}
+		res = activities.PlanResult{Document: "releases/shop/v2.json", Stages: []rollout.StagePlan{{Target: "prod", Plan: customPlan()}}}
 	}
 	return res, nil
 }
