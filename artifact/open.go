@@ -122,7 +122,7 @@ func openDir(op, dir string, opts []Option) (*Store, error) {
 	if err != nil {
 		return nil, fail(op, dir, err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fail(op, dir, err)
 	}
 	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{

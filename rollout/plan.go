@@ -64,7 +64,7 @@ const (
 	RuntimeCloudRun   Runtime = "cloudRun"
 	RuntimeKubernetes Runtime = "kubernetes"
 	RuntimeCustom     Runtime = "custom" // what its CustomTargetType's containers deploy to
-	RuntimeMulti      Runtime = "multi" // of a controller: its children have the platforms
+	RuntimeMulti      Runtime = "multi"  // of a controller: its children have the platforms
 )
 
 // Target is where a rollout goes, frozen when the release was made.

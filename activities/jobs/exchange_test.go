@@ -204,7 +204,9 @@ func TestWhatContainersThatDeployAreTold(t *testing.T) {
 		{"what Serin has rendered", rollout.Exchange{}, packed, ""},
 		{"what a container has rendered", rollout.Exchange{Input: "exchange/0123456789ab"}, "file://DIR/exchange/0123456789ab", ""},
 		{
-			"a canary with parameters", rollout.Exchange{Canary: true, Parameters: parameters}, packed,
+			"a canary with parameters",
+			rollout.Exchange{Canary: true, Parameters: parameters},
+			packed,
 			"CLOUD_DEPLOY_FEATURES=CANARY CLOUD_DEPLOY_customTarget_bucket=lake CLOUD_DEPLOY_empty= CLOUD_DEPLOY_region_1=eu",
 		},
 	} {

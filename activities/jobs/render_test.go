@@ -21,9 +21,9 @@ import (
 const manifest = "kind: Table\n"
 
 // left is the Rendering in the store, "" for none.
-func (l *lake) left(name string) string {
+func (l *lake) left() string {
 	l.Helper()
-	content, err := l.files.GetNamed(l.Context(), name)
+	content, err := l.files.GetNamed(l.Context(), renderName)
 	if err != nil && rollout.KindOf(err) != rollout.NotFound {
 		l.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestARenderingIsTakenFromItsFolder(t *testing.T) {
 		if row.want == fail {
 			want = ""
 		}
-		if got := l.left(renderName); got != want {
+		if got := l.left(); got != want {
 			t.Errorf("%s: the store has %q, want %q", row.file, got, want)
 		}
 	}
@@ -111,7 +111,7 @@ func TestWhatContainersSayOfARender(t *testing.T) {
 			l.leaves["results.json"] = results
 		}
 		out := l.renders(l.rendering(spec(rollout.RequestRender)))
-		if out.Verdict != rollout.VerdictFail || out.Reason != want || l.left(renderName) != "" {
+		if out.Verdict != rollout.VerdictFail || out.Reason != want || l.left() != "" {
 			t.Errorf("%s: got %s (%s), want %s", results, out.Verdict, out.Reason, want)
 		}
 		if log := l.log(out); !strings.Contains(log, "log of a") || !strings.Contains(log, results) {
@@ -131,16 +131,16 @@ func TestAPhaseIsRenderedOnce(t *testing.T) {
 	l.succeeds()
 	r := l.rendering(spec(rollout.RequestRender))
 	l.errs["a"] = &rollout.Error{Op: "kubernetes: run", Kind: rollout.Transient}
-	if _, err := l.do(activities.RenderCustom, r); kindOf(err) != rollout.Transient || l.left(renderName) != "" {
+	if _, err := l.do(activities.RenderCustom, r); kindOf(err) != rollout.Transient || l.left() != "" {
 		t.Errorf("got %v", err)
 	}
 	if out := l.renders(r); out.Verdict != rollout.VerdictPass {
 		t.Errorf("got %+v", out)
 	}
-	made := l.left(renderName)
+	made := l.left()
 	r.Work.Rollout = "0193-run"
-	if out := l.renders(r); !reflect.DeepEqual(out, rollout.Outcome{Verdict: rollout.VerdictPass}) || l.left(renderName) != made {
-		t.Errorf("got %+v, and the store has %s", out, l.left(renderName))
+	if out := l.renders(r); !reflect.DeepEqual(out, rollout.Outcome{Verdict: rollout.VerdictPass}) || l.left() != made {
+		t.Errorf("got %+v, and the store has %s", out, l.left())
 	}
 	if calls := l.called(false); !reflect.DeepEqual(calls, []string{"run a", "run a"}) {
 		t.Errorf("calls are %v", calls)
@@ -159,8 +159,8 @@ func TestTheFirstRenderingStays(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if out := l.renders(l.rendering(spec(rollout.RequestRender))); out.Verdict != rollout.VerdictPass || l.left(renderName) != "first" {
-		t.Errorf("got %+v, and the store has %s", out, l.left(renderName))
+	if out := l.renders(l.rendering(spec(rollout.RequestRender))); out.Verdict != rollout.VerdictPass || l.left() != "first" {
+		t.Errorf("got %+v, and the store has %s", out, l.left())
 	}
 }
 
