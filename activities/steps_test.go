@@ -209,3 +209,23 @@ func TestApplicationKeepsTheKind(t *testing.T) {
 		t.Errorf("a timeout with a cause: %s %q", kind, text)
 	}
 }
+
+// Serin sees and writes nothing at a custom target, also where its containers run on a platform that
+// this worker has.
+func TestNoStepReachesACustomTarget(t *testing.T) {
+	t.Parallel()
+	env, platform, s := steps(t)
+	w := work(25)
+	w.CloudRun, w.Target = nil, rollout.Target{Name: "prod", Runtime: rollout.RuntimeCustom, Location: "projects/acme/locations/europe-west1"}
+	for name, step := range map[string]any{
+		"baseline": s.Baseline, "observe": s.Observe, "settle": s.Settle, "deploy": s.Deploy, "remove": s.Remove, "leave": s.Leave, "restore": s.Restore,
+	} {
+		_, err := env.ExecuteActivity(step, activities.StepRequest{Work: w})
+		if kind, text := activities.Cause(err); kind != rollout.Unsupported || text != `find provider "custom" of target prod: this worker has cloudRun` {
+			t.Errorf("%s: %s: %s", name, kind, text)
+		}
+	}
+	if n := platform.Writes(); n > 0 {
+		t.Errorf("the platform has seen %d writes", n)
+	}
+}

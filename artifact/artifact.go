@@ -39,11 +39,23 @@ type Store struct {
 	bucket *blob.Bucket
 	max    int64
 	create creator
+	open   opener
+	root   root
 }
 
 // creator writes content under a key that must not exist yet. The error has
 // gcerrors code FailedPrecondition, or is fs.ErrExist, when it does.
 type creator func(ctx context.Context, key string, content []byte) error
+
+// opener returns the content under a key. The error has gcerrors code NotFound, or is fs.ErrNotExist,
+// where there is none.
+type opener func(ctx context.Context, key string) (reader, error)
+
+// reader reads content, of which it knows the size in bytes.
+type reader interface {
+	io.ReadCloser
+	Size() int64
+}
 
 // Option changes a Store while it is opened.
 type Option func(*Store)
@@ -67,6 +79,7 @@ func New(bucket *blob.Bucket, opts ...Option) *Store {
 	s.create = func(ctx context.Context, key string, content []byte) error {
 		return bucket.WriteAll(ctx, key, content, &blob.WriterOptions{ContentType: contentType, IfNotExist: true})
 	}
+	s.open = func(ctx context.Context, key string) (reader, error) { return bucket.NewReader(ctx, key, nil) }
 	for _, o := range opts {
 		o(s)
 	}
@@ -187,7 +200,7 @@ func (s *Store) GetNamed(ctx context.Context, name string) ([]byte, error) {
 
 // read returns the content of key and never more than the store's maximum.
 func (s *Store) read(ctx context.Context, op, key string) (_ []byte, err error) {
-	r, err := s.bucket.NewReader(ctx, key, nil)
+	r, err := s.open(ctx, key)
 	if err != nil {
 		return nil, fail(op, key, err)
 	}
@@ -221,13 +234,13 @@ func (s *Store) tooLarge(op, on string, size int64) error {
 func fail(op, on string, err error) error {
 	e := &rollout.Error{Op: op, On: on, Kind: rollout.Transient, Err: err}
 	switch code := gcerrors.Code(err); {
-	case code == gcerrors.NotFound:
+	case code == gcerrors.NotFound, errors.Is(err, fs.ErrNotExist):
 		e.Kind, e.Err = rollout.NotFound, errors.New("it is not in the store")
 		e.Fix = "use the same SERIN_ARTIFACTS everywhere, and put it again if it was deleted"
 	case code == gcerrors.PermissionDenied, errors.Is(err, fs.ErrPermission):
 		e.Kind = rollout.Denied
 		e.Fix = "let this identity read and create objects in the artifact store"
-	case code == gcerrors.InvalidArgument:
+	case code == gcerrors.InvalidArgument, errors.Is(err, errNoFile):
 		e.Kind = rollout.Invalid
 	}
 	return e
@@ -252,7 +265,7 @@ func checkName(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.Trim(name, allowed) != "" {
 		return errors.New("a name is a relative slash path of letters, digits, '.', '_' and '-'")
 	}
-	if strings.HasPrefix(name, "sha256/") || strings.HasSuffix(name, ".attrs") {
+	if name == "sha256" || strings.HasPrefix(name, "sha256/") || strings.HasSuffix(name, ".attrs") {
 		return errors.New("names under sha256/ and names that end in .attrs are reserved")
 	}
 	for part := range strings.SplitSeq(name, "/") {

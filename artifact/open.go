@@ -59,7 +59,9 @@ func Open(ctx context.Context, address string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, openFailed(op, on, err)
 	}
-	return New(bucket, opts...), nil
+	s := New(bucket, opts...)
+	s.root = ofBucket(u)
+	return s, nil
 }
 
 // DefaultDir is where artifacts live when no address is configured:
@@ -116,7 +118,11 @@ func dirOf(u *url.URL) (string, error) {
 // openDir opens a directory. Temporary files lie next to the final ones, because
 // a rename is atomic only within one file system; no .attrs files are written.
 func openDir(op, dir string, opts []Option) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fail(op, dir, err)
+	}
+	if err = os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fail(op, dir, err)
 	}
 	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{
@@ -128,7 +134,7 @@ func openDir(op, dir string, opts []Option) (*Store, error) {
 		return nil, fail(op, dir, err)
 	}
 	s := New(bucket, opts...)
-	s.create = linker(dir)
+	s.create, s.open, s.root = linker(dir), inside(dir), ofDir(dir)
 	return s, nil
 }
 

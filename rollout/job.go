@@ -90,7 +90,7 @@ const (
 // Outcome is what a job run has found. It is at most 8 KB; what is longer is in artifacts.
 type Outcome struct {
 	Verdict Verdict       `json:"verdict"`
-	Reason  string        `json:"reason,omitempty"`  // why it is not pass, in one line
+	Reason  string        `json:"reason,omitempty"`  // why it is not pass, or what a pass has skipped, in one line
 	Checks  []CheckStatus `json:"checks,omitempty"`  // in the order of the spec
 	Logs    string        `json:"logs,omitempty"`    // digest of the last lines of each task
 	Samples string        `json:"samples,omitempty"` // digest of every sample

@@ -114,17 +114,18 @@ func New(temporal client.Client, store *artifact.Store, o Options, fatal func(er
 func atTarget(w sdkworker.Worker, store *artifact.Store, o Options, secrets activities.Secrets) {
 	p := platforms(store, o)
 	w.RegisterActivity(activities.NewSteps(p, store))
-	j := jobs.New(jobs.Options{Platforms: p, Artifacts: store, Hosts: o.Hosts})
+	j := jobs.New(jobs.Options{Platforms: p, Artifacts: store, Files: store, Hosts: o.Hosts})
 	google := googlecloud.New()
 	a := analysis.New(analysis.Options{
 		Platforms: p, Artifacts: store, Alerts: google, Errors: google, Asker: j, Env: jobs.Env,
 		Analyzer: prometheus.Shared(prometheus.New(prometheus.Options{Secrets: secrets, Hosts: o.Hosts})),
 	})
 	register(w, map[string]any{
-		activities.RunJob:     j.RunJob,
-		activities.StopJob:    j.StopJob,
-		activities.AskWebhook: j.AskWebhook,
-		activities.Analyze:    a.Analyze,
+		activities.RunJob:       j.RunJob,
+		activities.StopJob:      j.StopJob,
+		activities.RenderCustom: j.RenderCustom,
+		activities.AskWebhook:   j.AskWebhook,
+		activities.Analyze:      a.Analyze,
 	})
 	discovers(w, store)
 }

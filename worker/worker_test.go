@@ -102,6 +102,31 @@ func TestEveryActivityCanBeRegistered(t *testing.T) {
 	}
 }
 
+// Containers render near their target, whatever queue its workers poll.
+func TestEveryQueueRenders(t *testing.T) {
+	t.Parallel()
+	temporal, err := client.NewLazyClient(client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer temporal.Close()
+	store := artifact.New(memblob.OpenBucket(nil))
+	defer store.Close()
+	for _, queue := range []string{rollout.DefaultTaskQueue, "eu"} {
+		w := New(temporal, store, Options{TaskQueue: queue}, func(error) {})
+		if !refused(func() { register(w, map[string]any{activities.RenderCustom: func() error { return nil }}) }) {
+			t.Errorf("the worker of %s has no %s", queue, activities.RenderCustom)
+		}
+	}
+}
+
+// refused reports whether do panics, as registering a name twice does.
+func refused(do func()) (yes bool) {
+	defer func() { yes = recover() != nil }()
+	do()
+	return false
+}
+
 func TestMainSaysWhyItEnds(t *testing.T) {
 	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
 	var out bytes.Buffer

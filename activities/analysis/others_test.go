@@ -263,6 +263,29 @@ func TestCustomResumes(t *testing.T) {
 	})
 }
 
+// TestCustomTarget runs containers where a custom target says: it has no platform of its own.
+func TestCustomTarget(t *testing.T) {
+	t.Parallel()
+	for _, target := range []rollout.Target{
+		{Name: "prod", Runtime: rollout.RuntimeCustom, Cluster: &rollout.Cluster{Namespace: "tools"}},
+		{Name: "prod", Runtime: rollout.RuntimeCustom, Location: "projects/acme/locations/europe-west1"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t, always("1"))
+			s.work.Kubernetes, s.work.Target = nil, target
+			p := s.runner(func(string) time.Duration { return time.Minute })
+			s.options.Platforms = map[rollout.Runtime]activities.Platform{target.RunsAt(): p}
+			out, _ := s.run(spec(func(a *rollout.Analysis) {
+				a.Prometheus = nil
+				a.Custom = []rollout.TaskCheck{{ID: "smoke", Every: 10 * time.Minute, Task: rollout.Task{Image: "smoke"}}}
+			}))
+			if got, path := verdict(out), "run smoke-1, stop smoke-1, run smoke-2, stop smoke-2"; got != "pass" || p.path() != path {
+				t.Errorf("got %s by %s, want pass by %s", got, p.path(), path)
+			}
+		})
+	}
+}
+
 // TestCompare measures both revisions at the same instants.
 func TestCompare(t *testing.T) {
 	t.Parallel()

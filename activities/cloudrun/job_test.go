@@ -421,3 +421,27 @@ func TestWatchingATaskCostsFewRequests(t *testing.T) {
 		t.Errorf("requests are %v, want %v", got, want)
 	}
 }
+
+// Of a custom target only the location is known. A render of it has no phase that must have a name, and
+// its rollout is any text.
+func TestATaskOfACustomTarget(t *testing.T) {
+	t.Parallel()
+	e := newTaskEnv(t, cloudruntest.Options{})
+	task := e.task("exit0")
+	task.Work = activities.Work{
+		Pipeline: "web", Rollout: "0192e4a1-7c1e/renderings/web/v2/" + strings.Repeat("0", 64) + "/prod/stable.json",
+		Target: rollout.Target{Name: "prod", Runtime: rollout.RuntimeCustom, Location: location, Endpoint: e.region.URL()},
+	}
+	for range 2 {
+		res, err := e.Provider.Run(t.Context(), task)
+		must(t, err)
+		if res.Verdict != rollout.VerdictPass || e.runs.Load() != 1 {
+			t.Errorf("%+v after %d runs", res, e.runs.Load())
+		}
+	}
+	must(t, e.Provider.Stop(t.Context(), task))
+	task.Work.Target.Location = ""
+	if _, err := e.Provider.Run(t.Context(), task); rollout.KindOf(err) != rollout.Invalid {
+		t.Errorf("without a location: %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"strings"
@@ -18,6 +19,8 @@ type place struct {
 	revision string // Cloud Run: the release's
 	url      string // of the service
 	canary   string // that reaches the canary only, where there is such an address
+
+	exchange map[string]string // what containers that render or deploy are told besides
 }
 
 // place asks Cloud Run for the names that only it gives. Where no address reaches only the canary, canary
@@ -100,6 +103,18 @@ func Env(r activities.JobRequest) map[string]string { return place{request: r, u
 
 // env is what a task is told, by Cloud Deploy's own names. What has no value is left out.
 func (at place) env() map[string]string {
+	all := at.words()
+	for name, value := range all {
+		if value == "" {
+			delete(all, name)
+		}
+	}
+	maps.Copy(all, at.exchange)
+	return all
+}
+
+// words are what every task is told; "" is a word without a value.
+func (at place) words() map[string]string {
 	w := at.request.Work
 	all := map[string]string{
 		"CLOUD_DEPLOY_DELIVERY_PIPELINE": w.Pipeline,
@@ -109,8 +124,11 @@ func (at place) env() map[string]string {
 		"CLOUD_DEPLOY_PHASE":             w.Phase,
 		"CLOUD_DEPLOY_JOB_RUN":           fmt.Sprintf("%s-%s-%s-%d", w.Rollout, w.Phase, at.request.Job, at.request.Attempt),
 	}
+	if at.request.Job == jobRender { // it belongs to a release, and to no rollout yet
+		all["CLOUD_DEPLOY_ROLLOUT"], all["CLOUD_DEPLOY_JOB_RUN"] = "", ""
+	}
 	in := w.Target.Location
-	if c := w.Target.Cluster; c != nil {
+	if c := w.Target.Cluster; c != nil && w.Target.Runtime != rollout.RuntimeCustom {
 		in = cmp.Or(c.GKE, c.Membership)
 		all["GKE_CLUSTER"], all["ANTHOS_MEMBERSHIP"] = c.GKE, c.Membership
 	}
@@ -122,6 +140,8 @@ func (at place) env() map[string]string {
 		all["CLOUD_DEPLOY_PROJECT_ID"] = project
 	}
 	switch {
+	case w.Target.Runtime == rollout.RuntimeCustom:
+		all["TARGET_TYPE"] = "CUSTOM"
 	case w.CloudRun != nil:
 		all["TARGET_TYPE"] = "RUN"
 		all["CLOUD_RUN_LOCATION"], all["CLOUD_RUN_PROJECT"] = location, project
@@ -131,11 +151,6 @@ func (at place) env() map[string]string {
 		all["TARGET_TYPE"] = "GKE"
 	case all["ANTHOS_MEMBERSHIP"] != "":
 		all["TARGET_TYPE"] = "ANTHOS"
-	}
-	for name, value := range all {
-		if value == "" {
-			delete(all, name)
-		}
 	}
 	return all
 }

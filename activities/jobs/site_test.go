@@ -23,6 +23,7 @@ type site struct {
 	*testing.T
 	artifacts *fake.Artifacts
 	containers
+	files  jobs.Files // nil shares none with containers
 	hosts  activities.Hosts
 	client *http.Client
 }
@@ -42,7 +43,8 @@ type containers struct {
 	errs map[string]error                 // once each
 	held map[string]bool                  // runs until it is stopped, or nobody waits for it any more
 
-	unstopped error // of every Stop
+	unstopped error                    // of every Stop
+	does      func(activities.TaskRun) // what the containers do
 
 	mu       sync.Mutex
 	waiting  chan string // the held ones that have begun
@@ -62,6 +64,9 @@ func (c *containers) Run(ctx context.Context, t activities.TaskRun) (activities.
 	delete(c.errs, id)
 	c.mu.Unlock()
 	t.Say("runs")
+	if c.does != nil {
+		c.does(t)
+	}
 	if held {
 		c.waiting <- id
 		<-ctx.Done()
@@ -123,7 +128,7 @@ func work() activities.Work {
 func (s *site) jobs() *jobs.Jobs {
 	return jobs.New(jobs.Options{
 		Platforms: map[rollout.Runtime]activities.Platform{rollout.RuntimeKubernetes: &s.containers, rollout.RuntimeCloudRun: &s.containers},
-		Artifacts: s.artifacts, Client: s.client, Hosts: s.hosts,
+		Artifacts: s.artifacts, Files: s.files, Client: s.client, Hosts: s.hosts,
 	})
 }
 
@@ -133,7 +138,9 @@ func (s *site) do(name string, request any) (activities.JobResult, error) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	j := s.jobs()
-	for n, do := range map[string]any{activities.RunJob: j.RunJob, activities.StopJob: j.StopJob, activities.AskWebhook: j.AskWebhook} {
+	for n, do := range map[string]any{
+		activities.RunJob: j.RunJob, activities.StopJob: j.StopJob, activities.AskWebhook: j.AskWebhook, activities.RenderCustom: j.RenderCustom,
+	} {
 		env.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: n})
 	}
 	value, err := env.ExecuteActivity(name, request)
