@@ -43,6 +43,11 @@ type Request struct {
 	// Jobs are those of the phase, as many and in the same order as in the plan; nil is
 	// none to complete. Only Complete and Source.Jobs use them.
 	Jobs []Job
+	// By is what the containers do that render the manifest of a phase, when its release
+	// is made; nil is none: Render does. Only Complete uses it.
+	By *Job
+	// Packed is the digest of the packed source, which containers of a custom target get.
+	Packed string
 }
 
 // Open reads the source in fsys. If it has a skaffold.yaml (or .yml) at the top
