@@ -105,6 +105,23 @@ func TestWhatContainersRenderedIsDeployed(t *testing.T) {
 	}
 }
 
+// Serin reads no kustomization without a skaffold.yaml; a container may.
+func TestContainersRenderWhatSerinDoesNotRead(t *testing.T) {
+	t.Parallel()
+	s, err := render.Open(fstest.MapFS{"kustomization.yaml": {Data: []byte("resources: [a.yaml]\n")}, "a.yaml": {Data: []byte("no: object\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := render.Job{JobSpec: rollout.JobSpec{Tasks: []rollout.Task{{ID: "render", Image: "tool"}}, Exchange: &rollout.Exchange{Request: rollout.RequestRender}}}
+	p := rollout.Plan{Custom: &rollout.Custom{Type: "x"}, Phases: []rollout.Phase{{ID: "stable"}}}
+	if _, err := render.Complete(s, &p, []render.Request{{By: &by}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := render.Complete(s, &p, []render.Request{{}}); rollout.KindOf(err) != rollout.Invalid || !strings.Contains(err.Error(), "kustomization.yaml: is not read without a skaffold.yaml") {
+		t.Errorf("Serin itself: %v", err)
+	}
+}
+
 func TestContainersThatAreNotThereAreReported(t *testing.T) {
 	t.Parallel()
 	_, _, err := byContainers(t, asked(rollout.RequestRender, "mke"))
