@@ -38,13 +38,17 @@ type plannedPhase struct {
 	ID     string `json:"id"`
 	Begins string `json:"begins"`
 
-	Jobs []plannedJob `json:"jobs,omitempty"` // besides the deploy, in order
-	Pods *plannedPods `json:"pods,omitempty"` // beside an original, by the manifest's number or the cluster's
+	Jobs []plannedJob `json:"jobs,omitempty"` // besides the deploy of Serin itself, in order
+	// Render is what containers do that render the phase when the release is made: then it
+	// has no manifest yet, and no Objects. It hides what a job's Spec hides.
+	Render *rollout.JobSpec `json:"render,omitempty"`
+	Pods   *plannedPods     `json:"pods,omitempty"` // beside an original, by the manifest's number or the cluster's
 
 	Objects []string `json:"objects,omitempty"` // "Service/shop"; a multi-target itself has none
 	Diff    string   `json:"diff,omitempty"`    // to the manifest of the phase before, unified; "" if that is of another kind
 
-	other bool // the phase before has a manifest of another kind, or there is none
+	renders string // digest of what Render does, with what is hidden
+	other   bool   // the phase before has a manifest of another kind, or there is none
 }
 
 func (a *app) plan() *cli.Command {
@@ -56,7 +60,8 @@ func (a *app) plan() *cli.Command {
 			"the phase before; approvals, waves, and the automations that will act. Works\n" +
 			"offline, with the manifest's numbers. With --live it also observes the targets: what\n" +
 			"serves now, whether this is the first rollout, and whether somebody has changed the\n" +
-			"split since the last one. No target is changed.\n\n" +
+			"split since the last one. No target is changed. What containers render for custom\n" +
+			"targets is rendered when the release is made, and has no manifest here.\n\n" +
 			"Examples:\n" +
 			"   serin plan --file clouddeploy.yaml --pipeline shop --release v2 --source .\n" +
 			"   serin plan --file deploy/ --pipeline shop --release v2 --source . \\\n" +

@@ -72,7 +72,7 @@ type planning struct {
 func (d *planning) stage(s pipeline.Stage) (plannedStage, error) {
 	s.Plan.Digest = d.create.Digest()
 	if s.Plan.Parallel == nil {
-		made, err := render.Complete(d.source, &s.Plan, requests(s, d.create.Images))
+		made, err := render.Complete(d.source, &s.Plan, requests(s, d.create))
 		if err != nil {
 			return plannedStage{}, fmt.Errorf("target %s: %w", s.Target, err)
 		}
@@ -132,12 +132,15 @@ func (a *app) sourceRequest(c *cli.Context) (r rollout.CreateRequest, packed []b
 }
 
 // requests says how each phase of a stage is rendered.
-func requests(s pipeline.Stage, images map[string]string) []render.Request {
+func requests(s pipeline.Stage, create rollout.CreateRequest) []render.Request {
 	out := make([]render.Request, len(s.Renders))
 	for i, r := range s.Renders {
 		out[i] = render.Request{
-			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
+			Profiles: r.Profiles, Parameters: r.Parameters, Images: create.Images, SomeImages: true, Packed: create.Source,
 			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime, Jobs: renderJobs(s.Specs[i]),
+		}
+		if r.By != nil {
+			out[i].By = &renderJobs([]pipeline.Spec{*r.By})[0]
 		}
 	}
 	return out
@@ -152,17 +155,21 @@ func newStage(s pipeline.Stage, manifests []render.Manifest) plannedStage {
 		pods = podsOf(s.Plan, replicas, replicas)
 	}
 	for i, m := range manifests {
-		shown := plannedPhase{ID: s.Plan.Phases[i].ID, Begins: begins(out.Plan, i), Pods: pods[i]}
-		shown.Jobs = plannedJobs(s.Plan.Phases[i].Jobs, m.Specs)
+		ph := plannedPhase{ID: s.Plan.Phases[i].ID, Begins: begins(out.Plan, i), Pods: pods[i]}
+		ph.Jobs = plannedJobs(s.Plan.Phases[i].Jobs, m.Specs)
 		for _, o := range m.Objects {
-			shown.Objects = append(shown.Objects, o.String())
+			ph.Objects = append(ph.Objects, o.String())
 		}
 		// A canary's manifest holds copies under other names.
-		shown.other = i == 0 || (s.Plan.Kubernetes.Canary() && s.Plan.Phases[i].Promotion())
-		if !shown.other {
-			shown.Diff = render.Changes(manifests[i-1], m)
+		ph.other = i == 0 || (s.Plan.Kubernetes.Canary() && s.Plan.Phases[i].Promotion())
+		switch {
+		case m.By != nil:
+			by := shown(m.By.JobSpec)
+			ph.Render, ph.renders = &by, rollout.Digest(m.By.Content)
+		case !ph.other:
+			ph.Diff = render.Changes(manifests[i-1], m)
 		}
-		out.Phases = append(out.Phases, shown)
+		out.Phases = append(out.Phases, ph)
 		out.manifests = append(out.manifests, m.Content)
 	}
 	return out

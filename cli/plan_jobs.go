@@ -33,7 +33,7 @@ func renderJobs(specs []pipeline.Spec) []render.Job {
 	return out
 }
 
-// plannedJobs shows the jobs that do something besides the deploy, in order.
+// plannedJobs shows the jobs that do something besides the deploy of Serin itself, in order.
 func plannedJobs(jobs []rollout.Job, specs []render.Spec) []plannedJob {
 	var out []plannedJob
 	for i, s := range specs {
@@ -91,13 +91,17 @@ func hide(all map[string]string) map[string]string {
 
 // printJobs says what the jobs of each phase do, where they do more than deploy.
 func printJobs(w io.Writer, s plannedStage) {
-	said := map[string]string{} // what a job does, and the phase that said so
+	said := sayings{}
 	for i, ph := range s.Phases {
-		if len(ph.Jobs) == 0 {
+		if len(ph.Jobs) == 0 && ph.Render == nil {
 			continue
 		}
 		row(w)
 		row(w, fmt.Sprintf("jobs of %s:", ph.ID))
+		if ph.Render != nil {
+			lines := slices.Concat([]string{"  render: when the release is made, a failure fails the release"}, describe(*ph.Render))
+			said.print(w, ph.ID, lines, ph.renders)
+		}
 		for _, j := range s.Plan.Phases[i].Jobs {
 			if !j.Disabled {
 				printJob(w, j, ph, said)
@@ -107,19 +111,29 @@ func printJobs(w io.Writer, s plannedStage) {
 }
 
 // printJob says what j does, unless a phase before has said so.
-func printJob(w io.Writer, j rollout.Job, ph plannedPhase, said map[string]string) {
+func printJob(w io.Writer, j rollout.Job, ph plannedPhase, said sayings) {
 	i := slices.IndexFunc(ph.Jobs, func(p plannedJob) bool { return p.ID == j.ID })
 	if i < 0 {
 		row(w, "  "+string(j.ID))
 		return
 	}
 	lines := slices.Concat([]string{fmt.Sprintf("  %s: %s", j.ID, verdicts(j))}, describe(ph.Jobs[i].Spec))
+	said.print(w, ph.ID, lines, j.Spec)
+}
+
+// sayings are what was said, each with the phase that it was first said of.
+type sayings map[string]string
+
+// print says lines of phase, or with which phase they were said. What they hide is the same
+// only with the same digest.
+func (s sayings) print(w io.Writer, phase string, lines []string, digest string) {
 	all := strings.Join(lines, "\n    ")
-	if before, ok := said[all+j.Spec]; ok {
-		row(w, fmt.Sprintf("  %s: as in %s", j.ID, before))
+	if before, ok := s[all+digest]; ok {
+		title, _, _ := strings.Cut(all, ":")
+		row(w, fmt.Sprintf("%s: as in %s", title, before))
 		return
 	}
-	said[all+j.Spec] = ph.ID
+	s[all+digest] = phase
 	row(w, all)
 }
 

@@ -50,6 +50,8 @@ func where(p rollout.Plan) string {
 	switch {
 	case p.CloudRun != nil:
 		return fmt.Sprintf("%s %s, service %s", p.Target.Runtime, p.Target.Location, p.CloudRun.Service)
+	case p.Custom != nil:
+		return fmt.Sprintf("%s, type %s, whose containers run on %s", p.Target.Runtime, p.Custom.Type, containers(p.Target))
 	case p.Kubernetes == nil:
 		return string(p.Target.Runtime)
 	}
@@ -63,6 +65,18 @@ func where(p rollout.Plan) string {
 		out += fmt.Sprintf(", Deployment/%s behind Service/%s", p.Kubernetes.Deployment, p.Kubernetes.Service)
 	}
 	return out
+}
+
+// containers says where those of the custom target t run.
+func containers(t rollout.Target) string {
+	place := t.Location
+	if t.Cluster != nil {
+		place = cluster(t.Cluster)
+		if t.Cluster.Namespace != "" {
+			place += ", namespace " + t.Cluster.Namespace
+		}
+	}
+	return string(t.RunsAt()) + " " + place
 }
 
 // cluster names c for people.

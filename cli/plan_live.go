@@ -27,6 +27,9 @@ type liveState struct {
 // observe adds what is live to each single target of p. The manifests are stored first,
 // because the worker that looks reads them there.
 func (a *app) observe(c *cli.Context, p *planned) error {
+	if err := visible(p.Stages); err != nil {
+		return err
+	}
 	if err := a.withStore(c, func(store artifacts) error { return put(c.Context, store, p.Stages) }); err != nil {
 		return err
 	}
@@ -39,6 +42,22 @@ func (a *app) observe(c *cli.Context, p *planned) error {
 		p.numbers()
 		return nil
 	})
+}
+
+// visible refuses custom targets, of which there is nothing to see.
+func visible(stages []plannedStage) error {
+	for _, s := range stages {
+		if s.Plan.Custom != nil {
+			return &rollout.Error{
+				Op: "plan --live", On: "target " + s.Target, Kind: rollout.Unsupported,
+				Err: fmt.Errorf("it is custom, of type %s: Serin cannot see what it serves", s.Plan.Custom.Type), Fix: "leave --live out",
+			}
+		}
+		if err := visible(s.Children); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // put stores each manifest once.

@@ -57,6 +57,10 @@ func printTarget(w io.Writer, s plannedStage, title string) {
 func printManifests(w io.Writer, s plannedStage) {
 	for i, ph := range s.Phases {
 		row(w)
+		if ph.Render != nil {
+			row(w, fmt.Sprintf("manifest of %s: rendered by its container when the release is made", ph.ID))
+			continue
+		}
 		if ph.other {
 			row(w, fmt.Sprintf("manifest of %s: %s", ph.ID, strings.Join(ph.Objects, ", ")))
 			continue

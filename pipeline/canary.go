@@ -9,7 +9,7 @@ import "github.com/serin-dev/serin/rollout"
 // themselves.
 type Canary struct {
 	// RuntimeConfig says by what means traffic is split. Required with
-	// canaryDeployment.
+	// canaryDeployment, but for custom targets, which have none.
 	RuntimeConfig *RuntimeConfig `yaml:"runtimeConfig,omitempty"`
 	// CanaryDeployment lists percentages; the phases follow from them.
 	CanaryDeployment *CanaryDeployment `yaml:"canaryDeployment,omitempty"`
@@ -18,8 +18,9 @@ type Canary struct {
 	// FailurePolicy says what happens to the traffic when a phase before
 	// stable fails: restore moves it back to what was live, hold leaves it
 	// where it is. The default is restore under serin.dev/v1 and hold under
-	// deploy.cloud.google.com/v1.
-	FailurePolicy string `yaml:"onFailure,omitempty" rule:"extension,enum=restore|hold,default=restore under serin.dev/v1; hold under deploy.cloud.google.com/v1"`
+	// deploy.cloud.google.com/v1. For custom targets it is always hold: what they
+	// serve cannot be seen.
+	FailurePolicy string `yaml:"onFailure,omitempty" rule:"extension,enum=restore|hold,default=restore under serin.dev/v1; hold under deploy.cloud.google.com/v1 and for custom targets"`
 	// DebugFor is how long the pods of a canary that a restore has taken the
 	// traffic from are kept, for somebody to look at. Only with onFailure restore,
 	// on clusters.

@@ -43,9 +43,7 @@ func (c *Canary) routed() bool {
 
 func (c *Canary) automatedRules(at *judge) {
 	d := c.CanaryDeployment
-	if c.RuntimeConfig == nil {
-		at.key("runtimeConfig").bad("is required with canaryDeployment: give kubernetes or cloudRun")
-	} else if run := c.RuntimeConfig.CloudRun; run != nil && !run.AutomaticTrafficControl {
+	if r := c.RuntimeConfig; r != nil && r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl {
 		at.key("runtimeConfig").key("cloudRun").key("automaticTrafficControl").bad("must be true with canaryDeployment")
 	}
 	at = at.key("canaryDeployment")

@@ -120,6 +120,8 @@ type leaf struct {
 	stage  int
 	// parent is the stage's multi-target, or nil.
 	parent *Target
+	// custom is the type of a custom target, or nil.
+	custom *CustomTargetType
 }
 
 // leaves lists the single targets of p that exist, in order.
@@ -130,11 +132,11 @@ func (c *Config) leaves(p *DeliveryPipeline) []leaf {
 		switch {
 		case t == nil:
 		case t.MultiTarget == nil:
-			out = append(out, leaf{target: t, stage: i})
+			out = append(out, leaf{target: t, stage: i, custom: c.CustomTargetType(t.customType())})
 		default:
 			for _, name := range t.children() {
 				if child := c.Target(name); child != nil && child.MultiTarget == nil {
-					out = append(out, leaf{target: child, stage: i, parent: t})
+					out = append(out, leaf{target: child, stage: i, parent: t, custom: c.CustomTargetType(child.customType())})
 				}
 			}
 		}

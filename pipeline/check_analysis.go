@@ -4,9 +4,6 @@ import "regexp"
 
 // measures judges that the queries of s can be asked about t.
 func (s *Strategy) measures(t *Target, at *judge) {
-	if !t.cluster() && t.Run == nil {
-		return
-	}
 	s.eachJobs(at, func(j Jobs, at *judge) {
 		if j.Analysis == nil || j.Analysis.Prometheus == nil {
 			return
@@ -19,6 +16,10 @@ func (s *Strategy) measures(t *Target, at *judge) {
 
 func (s *Strategy) measure(c MetricCheck, t *Target, at *judge) {
 	p, preset := findProvider(c.Provider)
+	if t.CustomTarget != nil {
+		c.onCustom(t, at)
+		return
+	}
 	if preset {
 		p.exports(t, at.key("provider"))
 	}

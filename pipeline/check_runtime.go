@@ -44,10 +44,20 @@ func matesOf(l leaf, leaves []leaf) []leaf {
 
 // fits judges s for one target of a stage, whose targets together are mates.
 func (s *Strategy) fits(l leaf, mates []leaf, at *judge) {
-	if s.Canary == nil || s.Canary.RuntimeConfig == nil {
+	t := l.target
+	if t.CustomTarget != nil {
+		s.onCustom(t, at)
+	}
+	if s.Canary == nil {
 		return
 	}
-	at, t := at.key("canary"), l.target
+	at = at.key("canary")
+	if s.Canary.RuntimeConfig == nil {
+		if s.Canary.CanaryDeployment != nil && t.CustomTarget == nil {
+			at.key("runtimeConfig").bad("is required with canaryDeployment: give kubernetes or cloudRun")
+		}
+		return
+	}
 	s.Canary.RuntimeConfig.fits(t, mates, at.key("runtimeConfig"))
 	if t.cluster() && s.Canary.mesh() {
 		s.Canary.RuntimeConfig.Kubernetes.GatewayServiceMesh.reaches(t, at.key("runtimeConfig").key("kubernetes").key("gatewayServiceMesh"))

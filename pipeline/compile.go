@@ -52,10 +52,13 @@ type Render struct {
 	// Labels and Annotations are added to the pods of the named Deployment.
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// By is what the containers do that render this phase, when the release is made; nil
+	// is rendered by Serin itself.
+	By *Spec `json:"by,omitempty"`
 }
 
 // Spec is what one job does, as far as that is known before rendering. It is zero for a
-// deploy job and for a job that is disabled.
+// job that is disabled and for a deploy job, but for that of a custom target.
 type Spec struct {
 	rollout.JobSpec
 	// SkaffoldVerify: the job runs the containers of verify in the phase's

@@ -24,6 +24,8 @@ type jobber struct {
 	promoted bool // the phase is stable
 	// rollback are the webhooks that an analysis asks.
 	rollback []rollout.Webhook
+	// custom is what deploys to a custom target, or nil.
+	custom *contract
 }
 
 // all lists the jobs of one phase in order of execution, and with the same indices their
@@ -37,7 +39,7 @@ func (b jobber) all(j Jobs) ([]rollout.Job, []Spec) {
 	if j.Predeploy != nil {
 		add(b.job(rollout.JobPredeploy), j.Predeploy.frozen())
 	}
-	add(rollout.Job{ID: rollout.JobDeploy}, Spec{})
+	add(b.custom.deploy())
 	if j.Verifies() {
 		add(b.job(rollout.JobVerify), j.verified())
 	} else {

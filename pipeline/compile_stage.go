@@ -50,7 +50,7 @@ func (p *DeliveryPipeline) control(l leaf, req Request) Stage {
 	s, m := p.SerialPipeline.Stages[l.stage], l.parent.MultiTarget
 	name := l.parent.Metadata.Name
 	plan := rollout.Plan{
-		APIVersion: p.APIVersion, Pipeline: req.Pipeline, Release: req.Release, OnFailure: s.Strategy.onFailure(p.APIVersion),
+		APIVersion: p.APIVersion, Pipeline: req.Pipeline, Release: req.Release, OnFailure: s.Strategy.onFailure(l.target, p.APIVersion),
 		Target:   rollout.Target{Name: name, Runtime: rollout.RuntimeMulti, TaskQueue: rollout.DefaultTaskQueue},
 		Approval: l.parent.approval(), Parallel: &rollout.Parallel{MaxConcurrent: m.MaxConcurrent, FailureBudget: m.FailureBudget},
 	}
@@ -69,19 +69,23 @@ func (p *DeliveryPipeline) plan(l leaf, req Request, invalid *Problems) Stage {
 	parameters := effective(p, l, req, invalid)
 	plan := rollout.Plan{
 		APIVersion: p.APIVersion, Pipeline: req.Pipeline, Release: req.Release,
-		Target: l.frozen(), OnFailure: s.Strategy.onFailure(p.APIVersion),
+		Target: l.frozen(), OnFailure: s.Strategy.onFailure(l.target, p.APIVersion),
 	}
 	if l.parent == nil {
 		plan.Approval = l.target.approval()
 	}
-	if l.target.cluster() {
+	maker := jobber{target: l.target, extended: p.APIVersion == SerinV1, rollback: s.Strategy.webhooks(rollout.WebhookRollback)}
+	switch {
+	case l.target.CustomTarget != nil:
+		plan.Custom = &rollout.Custom{Type: l.target.customType()}
+		maker.custom = l.contract(s.Strategy, parameters)
+	case l.target.cluster():
 		plan.Kubernetes = s.Strategy.kubernetes(l.target)
-	} else {
+	default:
 		plan.CloudRun = s.Strategy.cloudRun()
 	}
 	plan.DebugFor, plan.Webhooks = s.Strategy.debugFor(l.target, p.APIVersion), s.Strategy.webhooks()
 	out := Stage{Target: l.target.Metadata.Name}
-	maker := jobber{target: l.target, extended: p.APIVersion == SerinV1, rollback: s.Strategy.webhooks(rollout.WebhookRollback)}
 	var before *Advance
 	for _, ph := range s.Strategy.phases() {
 		maker.promoted = ph.id == rollout.StablePhase
@@ -91,7 +95,7 @@ func (p *DeliveryPipeline) plan(l leaf, req Request, invalid *Problems) Stage {
 		if l.parent == nil {
 			next.Advance = before.frozen()
 		}
-		render := Render{Phase: ph.id, Profiles: union(s.Profiles, ph.profiles), Parameters: parameters}
+		render := Render{Phase: ph.id, Profiles: union(s.Profiles, ph.profiles), Parameters: parameters, By: maker.custom.renders()}
 		if l.target.cluster() {
 			next.Size, next.Match = ph.replicas.frozen(), frozenMatches(ph.match)
 			metadata := s.Strategy.podMetadata(ph.id)
@@ -137,6 +141,9 @@ func (l leaf) frozen() rollout.Target {
 	}
 	if t.Run != nil {
 		out.Runtime, out.Location, out.Endpoint = rollout.RuntimeCloudRun, t.Run.Location, t.Run.Endpoint
+	}
+	if t.CustomTarget != nil {
+		t.CustomTarget.place(&out)
 	}
 	return out
 }

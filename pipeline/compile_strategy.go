@@ -6,17 +6,24 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// onFailure says what happens when a phase before stable fails; a nil s has
+// onFailure says what happens at t when a phase before stable fails; a nil s has
 // only stable.
-func (s *Strategy) onFailure(apiVersion string) rollout.OnFailure {
+func (s *Strategy) onFailure(t *Target, apiVersion string) rollout.OnFailure {
+	if t.CustomTarget != nil {
+		return rollout.OnFailureHold
+	}
 	if s == nil || s.Canary == nil {
 		return (&Canary{}).OnFailure(apiVersion)
 	}
 	return s.Canary.OnFailure(apiVersion)
 }
 
-// custom reports whether the manifests for t shape the traffic themselves.
+// custom reports whether the manifests for t shape the traffic themselves, as those of a
+// custom target always do.
 func (s *Strategy) custom(t *Target) bool {
+	if t.CustomTarget != nil {
+		return true
+	}
 	if s == nil || s.Canary == nil {
 		return false
 	}
@@ -42,7 +49,7 @@ const defaultDebug = 30 * time.Minute
 // debugFor is how long the pods of a canary are kept at t after a restore.
 func (s *Strategy) debugFor(t *Target, apiVersion string) time.Duration {
 	switch {
-	case !t.cluster() || s == nil || s.Canary == nil || s.Canary.RuntimeConfig == nil || s.onFailure(apiVersion) != rollout.OnFailureRestore:
+	case !t.cluster() || s == nil || s.Canary == nil || s.Canary.RuntimeConfig == nil || s.onFailure(t, apiVersion) != rollout.OnFailureRestore:
 		return 0
 	case s.Canary.DebugFor != nil:
 		return time.Duration(*s.Canary.DebugFor)

@@ -55,6 +55,8 @@ func instead(t reflect.Type, key string) string {
 		names = map[string]string{"name": "id"}
 	case reflect.TypeFor[Target]():
 		names = map[string]string{"cloudRun": "run"}
+	case reflect.TypeFor[CustomTarget]():
+		names = map[string]string{"cloudRun": "run", "type": "customTargetType"}
 	case reflect.TypeFor[GatewayServiceMesh]():
 		names = map[string]string{"httpRoutes": "routes", "grpcRoutes": "routes"}
 	case reflect.TypeFor[ValueMatch]():

@@ -90,7 +90,7 @@ func (c *Canary) addressRules(at *judge, j Jobs) {
 func (c *Canary) unaddressed() string {
 	r := c.RuntimeConfig
 	switch {
-	case r == nil && c.CanaryDeployment != nil: // which needs one, and says so
+	case r == nil && c.CanaryDeployment != nil: // which only a custom target has: see onCustom
 	case r == nil:
 		return "the manifests shape the traffic, so write the address itself"
 	case r.CloudRun != nil && !r.CloudRun.AutomaticTrafficControl:

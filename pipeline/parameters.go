@@ -40,6 +40,9 @@ func effective(p *DeliveryPipeline, l leaf, req Request, invalid *Problems) map[
 			}
 			merged[k], from[k] = v, o.name
 		}
+		if l.target.CustomTarget != nil {
+			variables(o.at, o.values, merged)
+		}
 	}
 	if len(merged) > maxEffective {
 		p.at(invalid).key("serialPipeline").key("stages").item(l.stage).bad(

@@ -22,6 +22,7 @@ const (
 	maxParameterValue     = 512
 	maxRulesPerPipeline   = 250
 	reservedParameterName = "CLOUD_DEPLOY_"
+	customParameterPrefix = "customTarget/"
 )
 
 // choice is one of several keys that exclude each other.
@@ -190,7 +191,7 @@ func parameterRules(at *judge, values map[string]string) {
 
 func parameterProblem(key, value string) string {
 	switch {
-	case !regexp.MustCompile(`^[a-zA-Z0-9]([-A-Za-z0-9_.]{0,61}[a-zA-Z0-9])?$`).MatchString(key):
+	case !regexp.MustCompile(`^[a-zA-Z0-9]([-A-Za-z0-9_.]{0,61}[a-zA-Z0-9])?$`).MatchString(strings.TrimPrefix(key, customParameterPrefix)):
 		return fmt.Sprintf("%q is no parameter name: use letters, digits, -, _ and ., beginning and ending with a letter or digit, at most 63 characters", key)
 	case strings.HasPrefix(key, reservedParameterName):
 		return fmt.Sprintf("%q begins with %s, which is reserved", key, reservedParameterName)

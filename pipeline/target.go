@@ -83,6 +83,11 @@ type CloudRunLocation struct {
 type CustomTarget struct {
 	// CustomTargetType is its id or full resource name.
 	CustomTargetType string `yaml:"customTargetType" rule:"required,id,format=projects/*/locations/*/customTargetTypes/*"`
+	// Kubernetes is the cluster in which the type's containers run. A release needs
+	// this or run: there is no Cloud Build to run them.
+	Kubernetes *KubernetesCluster `yaml:"kubernetes,omitempty" rule:"extension"`
+	// Run is the location of Cloud Run at which the type's containers run, as jobs.
+	Run *CloudRunLocation `yaml:"run,omitempty" rule:"extension"`
 }
 
 // ID is the bare id of the custom target type.

@@ -17,6 +17,9 @@ func (t *Target) rules(at *judge) {
 	if t.Kubernetes != nil {
 		t.Kubernetes.rules(at.key("kubernetes"))
 	}
+	if t.CustomTarget != nil {
+		t.CustomTarget.rules(at.key("customTarget"))
+	}
 	if i := slices.Index(t.children(), t.Metadata.Name); i >= 0 && t.Metadata.Name != "" {
 		at.key("multiTarget").key("targetIds").item(i).bad("a multi-target cannot contain itself")
 	}

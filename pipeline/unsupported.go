@@ -13,6 +13,9 @@ func (c *Config) unsupported(p *DeliveryPipeline) Problems {
 	for _, t := range c.Targets {
 		t.unsupported(t.at(&out))
 	}
+	for _, t := range c.CustomTargetTypes {
+		t.unsupported(t.at(&out))
+	}
 	return out
 }
 
@@ -56,14 +59,20 @@ func (r *CloudRunConfig) unusedTags(at *judge) {
 }
 
 func (t *Target) unsupported(at *judge) {
-	if t.CustomTarget != nil {
-		at.key("customTarget").cannot("rollouts to customTarget, only to run, gke, anthosCluster, kubernetes and multiTarget")
+	if c := t.CustomTarget; c != nil && c.Kubernetes == nil && c.Run == nil {
+		at.key("customTarget").cannot("containers of a customTarget with Cloud Build: say where they run, by kubernetes or run in customTarget, under apiVersion %s", SerinV1)
 	}
 	if len(t.AssociatedEntities) > 0 && !t.cluster() {
 		at.key("associatedEntities").cannot("associatedEntities of %s", t.Runtime())
 	}
 	for i, e := range t.ExecutionConfigs {
 		e.unsupported(at.key("executionConfigs").item(i))
+	}
+}
+
+func (c *CustomTargetType) unsupported(at *judge) {
+	if c.CustomActions != nil && len(c.CustomActions.IncludeSkaffoldModules) > 0 {
+		at.key("customActions").key("includeSkaffoldModules").cannot("includeSkaffoldModules: put the actions into the release's skaffold.yaml")
 	}
 }
 

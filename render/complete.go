@@ -14,7 +14,9 @@ import (
 //
 // Where a rollout has a canary Deployment beside the original, the manifest of a canary
 // phase holds only what belongs to the canary, made from what was rendered; stable's is
-// what was rendered. Everywhere else all of them are.
+// what was rendered. Everywhere else all of them are, for a custom target whatever
+// objects they have. Phases that containers render have no manifest yet, and "" as its
+// digest: see Manifest.Rendered.
 //
 // Errors: Invalid, naming phase, file and line.
 func Complete(s *Source, p *rollout.Plan, requests []Request) ([]Manifest, error) {
@@ -22,6 +24,14 @@ func Complete(s *Source, p *rollout.Plan, requests []Request) ([]Manifest, error
 	var last *workload
 	for i := range p.Phases {
 		ph := &p.Phases[i]
+		if requests[i].By != nil {
+			m, err := s.byContainers(p, i, requests[i])
+			if err != nil {
+				return nil, fmt.Errorf("phase %s: %w", ph.ID, err)
+			}
+			manifests[i] = m
+			continue
+		}
 		m, err := s.Render(requests[i])
 		if err != nil {
 			return nil, fmt.Errorf("phase %s: %w", ph.ID, err)

@@ -10,8 +10,8 @@ import (
 )
 
 // Job is what a job of a phase does, as far as its pipeline says. What it leaves to the
-// phase's skaffold.yaml, Jobs adds. It is zero for a deploy job and for one that is not
-// configured.
+// phase's skaffold.yaml, Jobs adds. It is zero for one that is not configured, and for a
+// deploy job but that of a custom target, whose Exchange gets its Source.
 type Job struct {
 	rollout.JobSpec
 
@@ -52,7 +52,7 @@ func (s *Source) Jobs(r Request) (Jobs, error) {
 		from = s.stanzas(r, &ps)
 	}
 	for _, j := range r.Jobs {
-		spec, err := out.complete(from, j, r.Images)
+		spec, err := out.complete(from, j, r)
 		if err != nil {
 			return Jobs{}, err
 		}
@@ -61,8 +61,9 @@ func (s *Source) Jobs(r Request) (Jobs, error) {
 	return out, ps.failure("render")
 }
 
-func (o *Jobs) complete(from stanzas, j Job, images map[string]string) (Spec, error) {
-	spec := Spec{JobSpec: j.JobSpec}
+func (o *Jobs) complete(from stanzas, j Job, r Request) (Spec, error) {
+	images, spec := r.Images, Spec{JobSpec: j.JobSpec}
+	spec.exchange(r.Packed)
 	spec.Tasks = slices.Clone(j.Tasks)
 	if j.Verify {
 		spec.Tasks, spec.Parallel = append(spec.Tasks, from.verify()...), true

@@ -23,6 +23,9 @@ type Manifest struct {
 	Unmatched []string
 	// Specs has one entry for each of Request.Jobs, from Complete.
 	Specs []Spec
+	// By is what the containers do that render this manifest, by Request.By; nil is none.
+	// Then Content is not known before they have: see Rendered.
+	By *Spec
 
 	docs   documents
 	images []string // as they stand in the source

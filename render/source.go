@@ -43,6 +43,10 @@ type Request struct {
 	// Jobs are those of the phase, as many and in the same order as in the plan; nil is
 	// none to complete. Only Complete and Source.Jobs use them.
 	Jobs []Job
+	// By is what containers do that render the phase; nil is none. Only Complete uses it.
+	By *Job
+	// Packed is the digest of the packed source, which containers of a custom target get.
+	Packed string
 }
 
 // Open reads the source in fsys. If it has a skaffold.yaml (or .yml) at the top
@@ -68,7 +72,7 @@ func Open(fsys fs.FS) (*Source, error) {
 	case short:
 		return s.configured("skaffold.yml")
 	}
-	return s, s.plain()
+	return s, nil
 }
 
 // OpenFile is Open with a skaffold.yaml of another name or in another folder,
@@ -141,6 +145,9 @@ func (s *Source) documents(r Request) (documents, error) {
 }
 
 func (s *Source) plainDocuments(r Request, ps *Problems) documents {
+	if s.plain(ps); len(*ps) > 0 {
+		return nil
+	}
 	if len(r.Profiles) > 0 {
 		*ps = append(*ps, Problem{Text: fmt.Sprintf(
 			"profile %s needs a skaffold.yaml, which this source does not have", strings.Join(r.Profiles, ", "))})
@@ -198,19 +205,18 @@ func (s *Source) configured(name string) (*Source, error) {
 }
 
 // plain reports what must not be read as plain YAML by accident: applying the
-// patches of an overlay as objects would deploy something nobody wrote.
-func (s *Source) plain() error {
-	var ps Problems
+// patches of an overlay as objects would deploy something nobody wrote. Containers of a
+// custom target may render it, so Open allows it.
+func (s *Source) plain(ps *Problems) {
 	for _, name := range s.names {
 		switch base := path.Base(name); {
 		case hidden(name):
 		case kustomization(base):
-			ps = append(ps, Problem{File: name, Text: "is not read without a skaffold.yaml: add one with manifests.kustomize.paths: [" + path.Dir(name) + "]"})
+			*ps = append(*ps, Problem{File: name, Text: "is not read without a skaffold.yaml: add one with manifests.kustomize.paths: [" + path.Dir(name) + "]"})
 		case base == "skaffold.yaml" || base == "skaffold.yml":
-			ps = append(ps, Problem{File: name, Text: "is not at the top level of the source: name it, or release its folder"})
+			*ps = append(*ps, Problem{File: name, Text: "is not at the top level of the source: name it, or release its folder"})
 		}
 	}
-	return ps.failure("render")
 }
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") || strings.Contains(name, "/.") }

@@ -17,6 +17,10 @@ import (
 // renderers is how many phases are rendered by containers at a time.
 const renderers = 8
 
+// renderRounds is how often what containers have to render is asked for: again only where somebody has
+// applied another configuration meanwhile.
+const renderRounds = 3
+
 // rendering is what is under way of a release that containers render.
 type rendering struct {
 	failed error // the first failure; it ends the others
@@ -27,21 +31,24 @@ type rendering struct {
 // cancelled: then the release fails, and its name is free. Releases from before custom targets never
 // have anything to render so; their histories replay by the same decisions.
 func (r *release) planAll(ctx, asked workflow.Context, req rollout.CreateRequest) (activities.PlanResult, error) {
+	for range renderRounds {
+		res, err := r.ask(ctx, req)
+		if err != nil || len(res.Renders) == 0 {
+			return res, err
+		}
+		r.status.Renders = &rollout.RenderCount{All: len(res.Renders)}
+		r.show(ctx)
+		r.answer(nil) // whoever waits would do so for longer than an Update may last
+		if err = r.render(asked, res.Renders); err != nil {
+			return res, err
+		}
+	}
 	res, err := r.ask(ctx, req)
-	if err != nil || len(res.Renders) == 0 {
-		return res, err
-	}
-	r.status.Renders = &rollout.RenderCount{All: len(res.Renders)}
-	r.show(ctx)
-	r.answer(nil) // whoever waits would do so for longer than an Update may last
-	if err = r.render(asked, res.Renders); err != nil {
-		return res, err
-	}
-	res, err = r.ask(ctx, req)
 	if err == nil && len(res.Renders) > 0 {
 		err = &rollout.Error{
 			Op: "plan release", On: r.status.Pipeline + "/" + r.status.Release, Kind: rollout.Failed,
-			Err: fmt.Errorf("%s was rendered, and is not found", place(res.Renders[0].Work)), Fix: "run workers of one version, on one artifact store",
+			Err: fmt.Errorf("%s was rendered, and is not found", place(res.Renders[0].Work)),
+			Fix: "create it again: run workers of one version on one artifact store, and apply nothing while containers render",
 		}
 	}
 	return res, err

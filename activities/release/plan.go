@@ -24,6 +24,9 @@ type Document struct {
 // then taken for ever. The same request again gets the same document, whatever has
 // been configured since; another one is a Conflict. The plans of children stay in the
 // document: LoadPlan reads them.
+//
+// Where containers render for custom targets, it stores only what they do and returns that
+// as Renders, as long as one of their Renderings is missing: no name is taken.
 func (a *Activities) PlanRelease(ctx context.Context, r rollout.CreateRequest) (activities.PlanResult, error) {
 	res, err := a.plan(ctx, r)
 	return res, activities.Application(err)
@@ -33,7 +36,12 @@ func (a *Activities) plan(ctx context.Context, r rollout.CreateRequest) (activit
 	name := rollout.DocumentName(r.Pipeline, r.Release)
 	doc, err := a.stored(ctx, name)
 	if rollout.KindOf(err) == rollout.NotFound {
-		if doc, err = a.compile(ctx, r); err == nil {
+		var renders []activities.RenderRequest
+		doc, renders, err = a.compile(ctx, r)
+		if err == nil && len(renders) > 0 {
+			return activities.PlanResult{Renders: renders}, nil
+		}
+		if err == nil {
 			doc, err = a.keep(ctx, name, doc)
 		}
 	}
@@ -77,40 +85,41 @@ func (a *Activities) keep(ctx context.Context, name string, doc Document) (Docum
 	return doc, err
 }
 
-// compile plans every stage and stores its manifests and jobs.
-func (a *Activities) compile(ctx context.Context, r rollout.CreateRequest) (Document, error) {
+// compile plans every stage and stores its manifests and jobs. The document is whole only if
+// nothing is left for containers to render.
+func (a *Activities) compile(ctx context.Context, r rollout.CreateRequest) (Document, []activities.RenderRequest, error) {
 	index, err := a.index(ctx)
 	if err != nil {
-		return Document{}, err
+		return Document{}, nil, err
 	}
 	config, err := a.load(ctx, index.Entries)
 	if err != nil {
-		return Document{}, err
+		return Document{}, nil, err
 	}
 	if p := config.Pipeline(r.Pipeline); p != nil && p.Suspended { // nothing is stored: the name stays free
-		return Document{}, &rollout.Error{
+		return Document{}, nil, &rollout.Error{
 			Op: "plan release", On: r.Pipeline + "/" + r.Release, Kind: rollout.Refused,
 			Err: errors.New(suspendedPipeline(index.Entries, r.Pipeline) + ": " + resume(r.Pipeline)),
 		}
 	}
 	stages, err := pipeline.Compile(config, pipeline.Request{Pipeline: r.Pipeline, Release: r.Release, Parameters: r.Parameters})
 	if err != nil {
-		return Document{}, err
+		return Document{}, nil, err
 	}
 	source, err := a.source(ctx, r.Source)
 	if err != nil {
-		return Document{}, err
+		return Document{}, nil, err
 	}
 	doc := Document{Request: r, Snapshot: index}
 	j := job{release: r, source: source, stored: map[string]bool{}}
 	for _, s := range stages {
 		planned, err := a.stage(ctx, &j, s)
 		if err != nil {
-			return Document{}, err
+			return Document{}, nil, err
 		}
 		doc.Stages = append(doc.Stages, planned)
 	}
-	return doc, render.CheckImages(j.manifests...)
+	return doc, j.renders, render.CheckImages(j.manifests...)
 }
 
 // job is the planning of one release.
@@ -119,6 +128,8 @@ type job struct {
 	source    *render.Source
 	manifests []render.Manifest // of all stages so far
 	stored    map[string]bool   // by digest
+
+	renders []activities.RenderRequest // what containers have not rendered yet
 }
 
 // stage completes one stage and its children.
@@ -146,12 +157,17 @@ func (a *Activities) complete(ctx context.Context, j *job, s pipeline.Stage) (ro
 		return rollout.Plan{}, err
 	}
 	s.Plan.Digest = j.release.Digest()
-	manifests, err := render.Complete(j.source, &s.Plan, requests(s, j.release.Images))
+	manifests, err := render.Complete(j.source, &s.Plan, requests(s, j.release))
 	if err != nil {
 		return rollout.Plan{}, fmt.Errorf("target %s: %w", s.Target, err)
 	}
-	for i, m := range manifests {
-		if err := a.put(ctx, j, s.Plan.Phases[i].Manifest, m.Content); err != nil {
+	for i := range manifests {
+		m := &manifests[i]
+		if m.By != nil {
+			if err := a.rendered(ctx, j, &s.Plan, i, m); err != nil {
+				return rollout.Plan{}, err
+			}
+		} else if err := a.put(ctx, j, s.Plan.Phases[i].Manifest, m.Content); err != nil {
 			return rollout.Plan{}, err
 		}
 		for k, spec := range m.Specs {
@@ -186,12 +202,15 @@ func (a *Activities) source(ctx context.Context, digest string) (*render.Source,
 	return render.Open(files)
 }
 
-func requests(s pipeline.Stage, images map[string]string) []render.Request {
+func requests(s pipeline.Stage, release rollout.CreateRequest) []render.Request {
 	out := make([]render.Request, len(s.Renders))
 	for i, r := range s.Renders {
 		out[i] = render.Request{
-			Profiles: r.Profiles, Parameters: r.Parameters, Images: images, SomeImages: true,
+			Profiles: r.Profiles, Parameters: r.Parameters, Images: release.Images, SomeImages: true, Packed: release.Source,
 			Labels: r.Labels, Annotations: r.Annotations, Runtime: r.Runtime, Jobs: jobs(s.Specs[i]),
+		}
+		if r.By != nil {
+			out[i].By = &jobs([]pipeline.Spec{*r.By})[0]
 		}
 	}
 	return out
@@ -204,16 +223,4 @@ func jobs(specs []pipeline.Spec) []render.Job {
 		out[i] = render.Job{JobSpec: s.JobSpec, Verify: s.SkaffoldVerify, Actions: s.Actions}
 	}
 	return out
-}
-
-// reachable refuses a target whose workers cannot read the manifests.
-func (a *Activities) reachable(t rollout.Target) error {
-	if !a.private || t.TaskQueue == rollout.DefaultTaskQueue {
-		return nil
-	}
-	return &rollout.Error{
-		Op: "plan release", On: t.Name, Kind: rollout.Refused,
-		Err: fmt.Errorf("its workers poll task queue %s and may not see the artifact store, which is a folder", t.TaskQueue),
-		Fix: "set SERIN_ARTIFACTS to a gs:// or s3:// bucket, or SERIN_ARTIFACTS_SHARED=1 where the folder is shared",
-	}
 }
