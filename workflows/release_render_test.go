@@ -25,6 +25,7 @@ type easel struct {
 	answers  map[string]rollout.Outcome // of a phase's container; it renders where there is none
 	never    map[string]bool            // its container does not end
 	lost     map[string]bool            // what its container renders is not found
+	changed  []string                   // phases that are lacking besides, once the first is rendered
 	away     int                        // how often no worker polls the queue
 	plans    int                        // how often the release was planned
 	rendered []string                   // phases, in the order their containers were asked
@@ -108,6 +109,7 @@ func (e *easel) render(_ context.Context, r activities.RenderRequest) (activitie
 	if !e.lost[r.Work.Phase] {
 		e.lacking = slices.DeleteFunc(slices.Clone(e.lacking), func(ph string) bool { return ph == r.Work.Phase })
 	}
+	e.lacking, e.changed = append(e.lacking, e.changed...), nil
 	return activities.RenderResult{Outcome: rollout.Outcome{Verdict: rollout.VerdictPass}}, nil
 }
 
@@ -148,6 +150,19 @@ func TestReleaseThatContainersRender(t *testing.T) {
 	}
 }
 
+// TestConfigurationChangesWhileContainersRender: what is configured now is rendered too.
+func TestConfigurationChangesWhileContainersRender(t *testing.T) {
+	t.Parallel()
+	e := newEasel(t, "stable")
+	e.changed = []string{"canary-50", "stable"}
+	s := e.create(t)
+	slices.Sort(e.rendered[1:])
+	if s.RenderState != rollout.StateSucceeded || e.plans != 3 || e.enqueued != 1 || *s.Renders != (rollout.RenderCount{Done: 2, All: 2}) {
+		t.Errorf("%+v, planned %d times, enqueued %d", s, e.plans, e.enqueued)
+	}
+	equal(t, "rendered", e.rendered, []string{"stable", "canary-50", "stable"})
+}
+
 // TestReleaseThatCannotBeRendered fails with the container's reason and logs, ends the other containers,
 // and leaves its name free.
 func TestReleaseThatCannotBeRendered(t *testing.T) {
@@ -180,7 +195,7 @@ func TestReleaseThatCannotBeRendered(t *testing.T) {
 		},
 		{
 			"what was rendered is not found: nothing is rendered for ever", func(e *easel) { e.lost["stable"] = true },
-			"plan release shop/v2: prod, phase stable was rendered, and is not found (run workers of one version, on one artifact store)", "",
+			"plan release shop/v2: prod, phase stable was rendered, and is not found (create it again: run workers of one version on one artifact store, and apply nothing while containers render)", "",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
