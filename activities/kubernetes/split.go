@@ -136,7 +136,15 @@ func (p *Provider) SetWeight(ctx context.Context, w activities.Work) error {
 	if err := s.shiftable(ctx, r); err != nil {
 		return err
 	}
-	return s.router().set(ctx, s)
+	if s.w.Promotion { // the manifest's Service may have selected it anew
+		if err := s.bench(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.router().set(ctx, s); err != nil {
+		return err
+	}
+	return s.dismissOther(ctx)
 }
 
 // shiftable refuses a split whose revisions are not there or cannot take it.
@@ -220,6 +228,9 @@ func (p *Provider) Restore(ctx context.Context, w activities.Work) error {
 		return s.errMissing(w.Stable, "it was replaced: deploy its release again")
 	}
 	if err := s.router().restore(ctx, s); err != nil {
+		return err
+	}
+	if err := s.retire(ctx); err != nil { // nothing waits for it: it is as good as the original
 		return err
 	}
 	return s.restoreFloor(ctx)
