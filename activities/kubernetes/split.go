@@ -230,10 +230,10 @@ func (p *Provider) Restore(ctx context.Context, w activities.Work) error {
 	if err := s.router().restore(ctx, s); err != nil {
 		return err
 	}
-	if err := s.retire(ctx); err != nil { // nothing waits for it: it is as good as the original
+	if err := s.restoreFloor(ctx); err != nil {
 		return err
 	}
-	return s.restoreFloor(ctx)
+	return s.retire(ctx) // nothing waits for it: while it serves it is as good as the original
 }
 
 // Leave puts the floors of the original's autoscalers back.

@@ -101,7 +101,9 @@ func TestTwinIsWaitedFor(t *testing.T) {
 		"both are ready": {judgement{ready: true}, judgement{ready: true}, fleet{want: 2}, view},
 		"the Service does not have it yet": {
 			judgement{ready: true},
-			judgement{progress: "service shop lists 1 ready of 2 pods of deployment shop-baseline"}, fleet{want: 2}, short,
+			judgement{progress: "service shop lists 1 ready of 2 pods of deployment shop-baseline"},
+			fleet{want: 2},
+			short,
 		},
 		"it is made": {judgement{ready: true}, judgement{progress: "1 of 2"}, fleet{want: 2, progress: "1 of 2"}, young},
 		"its pods are others'": {
@@ -111,8 +113,10 @@ func TestTwinIsWaitedFor(t *testing.T) {
 			judgement{progress: "canary", failure: "bad"}, judgement{progress: "canary", failure: "bad"}, fleet{want: 2, progress: "1 of 2", failure: "worse"}, young,
 		},
 		"it fails": {
-			judgement{ready: true, again: 5}, judgement{failure: "crashes", progress: "1 of 2", again: 3},
-			fleet{want: 2, progress: "1 of 2", failure: "crashes", again: 3}, young,
+			judgement{ready: true, again: 5},
+			judgement{failure: "crashes", progress: "1 of 2", again: 3},
+			fleet{want: 2, progress: "1 of 2", failure: "crashes", again: 3},
+			young,
 		},
 	} {
 		got := row.canary
