@@ -81,7 +81,7 @@ func freshPromoted(s *routeScene) {
 	s.wantTwin(2, 2)
 	w := s.at(100)
 	w.Promotion, w.Phase = true, rollout.StablePhase
-	w.Manifest = s.store(appOf("", "v2") + "---\n" + httpRouteOf("shop", "shop"))
+	w.Manifest = s.store(appOf("", "v2") + strings.ReplaceAll(coreRoute, "%s", "shop"))
 	began := time.Now()
 	s.must("promote", s.Promote, w)
 	s.until(w, "the original to be ready", func(o rollout.Observed) bool { return o.Ready && o.Settled })
@@ -330,4 +330,3 @@ func (s *routeScene) writes(since time.Time) (out []string) {
 	}
 	return out
 }
-
