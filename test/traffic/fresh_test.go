@@ -79,8 +79,8 @@ func comparedFresh(t *testing.T, m measured) {
 	sc.waitGone()
 }
 
-// restoredFresh: the pods end at once when they are told to, so that nothing but having left the Service before
-// keeps requests from them.
+// restoredFresh: the pods serve no longer once they are told to end. That they have left the Service before is
+// held by the order of writes, in test/kubernetes.
 func restoredFresh(t *testing.T, m measured) {
 	t.Helper()
 	const namespace = "a-fresh-back"
