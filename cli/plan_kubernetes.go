@@ -111,6 +111,9 @@ func printSplit(w io.Writer, k *rollout.Kubernetes) {
 	default:
 		row(w, "split by the number of pods, the canary's beside the original's")
 	}
+	if k.Fresh {
+		row(w, "as many pods of stable begin with the canary, to compare with: deployment "+k.Deployment+rollout.BaselineSuffix)
+	}
 	var waits []string
 	if d := k.RouteWait(); d > 0 {
 		waits = append(waits, wait(d)+" after each change of the split")

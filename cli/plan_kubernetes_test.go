@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/serin-dev/serin/rollout"
@@ -62,5 +63,19 @@ func TestPlanOfExamples(t *testing.T) {
 				args: "plan --file " + file + " --pipeline hello --release v2 --source " + folder + "/source --images serin.test/app=serin.test/app:v2",
 			},
 		})
+	}
+}
+
+// TestPlanOfFreshPods: a plan says what else begins in the cluster.
+func TestPlanOfFreshPods(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	printSplit(&out, &rollout.Kubernetes{
+		Deployment: "shop", Fresh: true, Gateway: &rollout.Gateway{Routes: []rollout.Route{{Kind: rollout.KindHTTPRoute, Name: "web"}}},
+	})
+	const want = "split by the weights of HTTPRoute/web\n" +
+		"as many pods of stable begin with the canary, to compare with: deployment shop-baseline\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }

@@ -107,7 +107,8 @@ type Compare struct {
 	// Group is the group of checks that this one is weighed in.
 	Group string `yaml:"group,omitempty" rule:"id,default=a group of its own with the name of the check"`
 	// Fresh compares with pods of the stable version that begin together with the
-	// canary and are as many. Only on clusters.
+	// canary and are as many. Only on clusters, beside a canary by gatewayServiceMesh or
+	// ingress, and not in a bake.
 	Fresh bool `yaml:"fresh,omitempty" rule:"default=false"`
 }
 

@@ -63,6 +63,9 @@ func (c *Canary) bakeRules(at *judge) {
 	}
 	if c.Bake.Analysis != nil {
 		c.Bake.Analysis.rules(at.key("analysis"), time.Duration(c.Bake.Duration))
+		for _, fresh := range c.Bake.jobs().freshChecks(at) {
+			fresh.bad("is not possible in a %s, where the canary has every request and other pods have none: leave fresh out", bakePhase)
+		}
 	}
 	if reason := c.RuntimeConfig.unbaked(); reason != "" {
 		at.bad("%s", reason)

@@ -169,6 +169,7 @@ func (k *checker) pipeline(p *DeliveryPipeline) {
 			k.coverage(s, l, at.key("strategy"))
 			s.fits(l, matesOf(l, leaves), at.key("strategy"))
 			s.measures(l.target, at.key("strategy"))
+			s.begins(l.target, at.key("strategy"))
 		}
 	}
 }

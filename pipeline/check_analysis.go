@@ -26,9 +26,6 @@ func (s *Strategy) measure(c MetricCheck, t *Target, at *judge) {
 	if t.cluster() && p.name != cloudRunProvider {
 		s.inCluster(c, p, at)
 	}
-	if t.Run != nil && c.Compare != nil && c.Compare.Fresh {
-		at.key("compare").key("fresh").bad("is possible only on clusters; target %q is run", t.Metadata.Name)
-	}
 }
 
 // exports judges that there are series of p about t.

@@ -37,7 +37,7 @@ func (s *Strategy) kubernetes(t *Target) *rollout.Kubernetes {
 		return out
 	}
 	k := s.Canary.RuntimeConfig.Kubernetes
-	out.SelectorLabel = k.selector()
+	out.SelectorLabel, out.Fresh = k.selector(), s.comparesFresh()
 	switch {
 	case k.GatewayServiceMesh != nil:
 		out.Deployment, out.Service = k.GatewayServiceMesh.Deployment, k.GatewayServiceMesh.Service

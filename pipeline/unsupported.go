@@ -25,21 +25,8 @@ func (j *judge) cannot(format string, args ...any) {
 }
 
 func (s *Strategy) unsupported(at *judge) {
-	s.eachJobs(at, func(j Jobs, at *judge) {
-		if j.Analysis != nil && j.Analysis.Prometheus != nil {
-			j.Analysis.Prometheus.unsupported(at.key("analysis").key("prometheus"))
-		}
-	})
 	if s.Canary != nil {
 		s.Canary.unsupported(at.key("canary"))
-	}
-}
-
-func (p *Prometheus) unsupported(at *judge) {
-	for i, c := range p.Checks {
-		if c.Compare != nil && c.Compare.Fresh {
-			at.key("checks").item(i).key("compare").key("fresh").cannot("comparisons with a fresh baseline: leave fresh out to compare with the stable version as it runs")
-		}
 	}
 }
 

@@ -30,7 +30,15 @@ type Kubernetes struct {
 	Gateway *Gateway `json:"gateway,omitempty"`
 	Ingress *Ingress `json:"ingress,omitempty"`
 	Pods    *Pods    `json:"pods,omitempty"`
+
+	// Fresh is whether pods of the stable version, as many as the canary's, begin together with it
+	// as DEPLOYMENT-baseline. Never with Pods.
+	Fresh bool `json:"fresh,omitempty"`
 }
+
+// BaselineSuffix follows the name of an original in the name of the fresh pods that its canary is
+// compared with.
+const BaselineSuffix = "-baseline"
 
 // CanarySuffix follows the name of an original in the name of its canary.
 const CanarySuffix = "-canary"

@@ -319,6 +319,34 @@ func TestCompare(t *testing.T) {
 	})
 }
 
+// TestCompareFresh asks for the pods that began with the canary, and never compares with others in
+// their place.
+func TestCompareFresh(t *testing.T) {
+	t.Parallel()
+	for _, made := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t, always("1"))
+			s.work.Kubernetes.Fresh = made
+			res, err := s.attempt(s.request(spec(func(a *rollout.Analysis) {
+				a.Prometheus.Judge = &rollout.Judge{Confidence: 0.98, Pass: 95, Marginal: 75}
+			}, first(func(c *rollout.Check) {
+				c.Min, c.Query = nil, `up{d="{{.Canary}}"}`
+				c.Compare = &rollout.Compare{Direction: rollout.DirectionIncrease, Effect: 1, NoData: rollout.ActionHold, Fresh: true}
+			}))))
+			asked := map[string]bool{}
+			for _, q := range s.asked {
+				asked[q.query] = true
+			}
+			if made && (err != nil || res.Outcome.Verdict != rollout.VerdictPass || len(asked) != 2 || !asked[`up{d="shop-canary"}`] || !asked[`up{d="shop-baseline"}`]) {
+				t.Errorf("asked %v: %+v, %v", asked, res, err)
+			}
+			if !made && (len(asked) > 0 || err == nil || !strings.Contains(err.Error(), "has no fresh pods of stable to compare with")) {
+				t.Errorf("asked %v: %+v, %v", asked, res, err)
+			}
+		})
+	}
+}
+
 // TestCloudRun names revisions.
 func TestCloudRun(t *testing.T) {
 	t.Parallel()

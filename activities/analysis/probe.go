@@ -36,8 +36,8 @@ func (a *Activities) queries(w *watch, names words) ([]*check, error) {
 }
 
 func (a *Activities) query(w *watch, spec *rollout.Check, names words) (*check, error) {
-	if spec.Compare != nil && spec.Compare.Fresh {
-		return nil, w.lacks(spec.ID, "makes no fresh pods of stable to compare with")
+	if spec.Compare != nil && spec.Compare.Fresh && names[wordFresh] == "" {
+		return nil, w.lacks(spec.ID, "has no fresh pods of stable to compare with")
 	}
 	if spec.Interval <= 0 {
 		return nil, w.invalid(spec.ID, fmt.Errorf("its interval is %s", spec.Interval))
@@ -51,7 +51,7 @@ func (a *Activities) query(w *watch, spec *rollout.Check, names words) (*check, 
 	q := &querier{analyzer: a.o.Analyzer, canary: rollout.Query{Prometheus: server, Text: text, Interval: spec.Interval}}
 	if spec.Compare != nil {
 		stable := q.canary
-		if stable.Text, err = names.ofStable().fill(spec.Query); err != nil {
+		if stable.Text, err = names.ofStable(spec.Compare.Fresh).fill(spec.Query); err != nil {
 			return nil, w.invalid(spec.ID, err)
 		}
 		q.stable = &stable

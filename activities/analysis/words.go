@@ -21,6 +21,8 @@ const (
 	wordService   = "Service"
 	wordNamespace = "Namespace"
 	wordInterval  = "Interval"
+
+	wordFresh = "fresh pods" // of stable: a query cannot name them
 )
 
 // words are the values of what a query may name; "" is a value that is not known.
@@ -56,6 +58,9 @@ func ofKubernetes(w activities.Work) words {
 	out := words{wordCanary: k.Deployment, wordStable: k.Deployment, wordService: k.Service, wordNamespace: k.Namespace}
 	if k.Canary() && !w.Promotion && k.Deployment != "" {
 		out[wordCanary] = k.Deployment + rollout.CanarySuffix
+		if k.Fresh {
+			out[wordFresh] = k.Deployment + rollout.BaselineSuffix
+		}
 	}
 	if c := w.Target.Cluster; out[wordNamespace] == "" && c != nil {
 		out[wordNamespace] = c.Namespace
@@ -78,9 +83,13 @@ func (ws words) with(interval time.Duration) words {
 	return out
 }
 
-// ofStable returns ws as the query of the stable revision reads them: it is the canary.
-func (ws words) ofStable() words {
+// ofStable returns ws as the query of the stable revision reads them: it, or its fresh pods, is the
+// canary.
+func (ws words) ofStable(fresh bool) words {
 	out := maps.Clone(ws)
+	if fresh {
+		out[wordStable] = out[wordFresh]
+	}
 	out[wordCanary] = out[wordStable]
 	return out
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/serin-dev/serin/activities"
+	"github.com/serin-dev/serin/rollout"
 )
 
 // TestFill is what becomes of each form of a word.
@@ -39,6 +42,47 @@ func TestFill(t *testing.T) {
 	}
 	if got := promDuration(1500 * time.Millisecond); got != "1500ms" {
 		t.Errorf("1.5 s is %s", got)
+	}
+}
+
+// TestWordsOfKubernetes is what both sides of a comparison ask for.
+func TestWordsOfKubernetes(t *testing.T) {
+	t.Parallel()
+	const query = `{{.Canary}} {{.Stable}} {{.Service}}`
+	for name, row := range map[string]struct {
+		k                     rollout.Kubernetes
+		promotion, fresh      bool
+		wantCanary, wantOther string
+	}{
+		"stable as it runs":            {k: rollout.Kubernetes{}, wantCanary: "web-canary web shop", wantOther: "web web shop"},
+		"beside a check of fresh pods": {k: rollout.Kubernetes{Fresh: true}, wantCanary: "web-canary web shop", wantOther: "web web shop"},
+		"fresh pods of stable": {
+			k: rollout.Kubernetes{Fresh: true}, fresh: true,
+			wantCanary: "web-canary web shop", wantOther: "web-baseline web-baseline shop",
+		},
+		"fresh pods that nobody has made": {
+			k: rollout.Kubernetes{}, fresh: true,
+			wantCanary: "web-canary web shop", wantOther: "error: {{.Canary}} has no value for this release",
+		},
+		"fresh pods that are gone": {
+			k: rollout.Kubernetes{Fresh: true}, fresh: true, promotion: true,
+			wantCanary: "web web shop", wantOther: "error: {{.Canary}} has no value for this release",
+		},
+	} {
+		row.k.Deployment, row.k.Service, row.k.Gateway = "web", "shop", &rollout.Gateway{}
+		ws := ofKubernetes(activities.Work{Kubernetes: &row.k, Promotion: row.promotion})
+		for _, side := range []struct {
+			ws   words
+			want string
+		}{{ws, row.wantCanary}, {ws.ofStable(row.fresh), row.wantOther}} {
+			got, err := side.ws.fill(query)
+			if err != nil {
+				got = "error: " + err.Error()
+			}
+			if got != side.want {
+				t.Errorf("%s: %q, want %q", name, got, side.want)
+			}
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *session) check(ctx context.Context) ([]rollout.Problem, error) {
 		return c.report(err)
 	}
 	for _, look := range []func(context.Context) error{
-		c.checkKinds, c.checkAccess, c.checkOwners, c.checkOriginal, c.checkDeployments, c.checkSplit, c.checkScalers, c.rehearse,
+		c.checkKinds, c.checkAccess, c.checkOwners, c.checkOriginal, c.checkDeployments, c.checkSplit, c.checkScalers, c.checkTwin, c.rehearse,
 	} {
 		if err := c.keep(look(ctx)); err != nil {
 			return nil, err

@@ -25,26 +25,30 @@ func toFields(v any) (map[string]any, error) {
 // made by the manifest itself.
 func (c *inspection) rehearse(ctx context.Context) error {
 	for _, o := range c.objects {
-		able, err := c.able(ctx, o)
-		if err != nil {
+		if err := c.rehearseOne(ctx, o); err != nil {
 			return err
 		}
-		if !able {
-			continue
-		}
-		tried, err := c.s.remade(ctx, o)
-		if err != nil {
-			return err
-		}
-		err = c.s.dryRun(ctx, tried)
-		var e *rollout.Error
-		switch {
-		case err == nil:
-		case errors.As(err, &e) && e.Kind != rollout.Transient:
-			c.add(refOf(o), "the API server refuses it: %v", e.Err)
-		default:
-			return err
-		}
+	}
+	return nil
+}
+
+func (c *inspection) rehearseOne(ctx context.Context, o *unstructured.Unstructured) error {
+	able, err := c.able(ctx, o)
+	if err != nil || !able {
+		return err
+	}
+	tried, err := c.s.remade(ctx, o)
+	if err != nil {
+		return err
+	}
+	err = c.s.dryRun(ctx, tried)
+	var e *rollout.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &e) && e.Kind != rollout.Transient:
+		c.add(refOf(o), "the API server refuses it: %v", e.Err)
+	default:
+		return err
 	}
 	return nil
 }

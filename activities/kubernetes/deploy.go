@@ -53,13 +53,18 @@ type canaryWork struct {
 	owner   ref // of the others: one deletion takes all away
 }
 
-// applyCanary applies the owner first and the Deployment last.
+// applyCanary applies the owner first and the Deployment last, and with it its twin.
 func (s *session) applyCanary(ctx context.Context, c canaryWork) error {
 	first := find(c.objects, c.owner)
 	if first == nil {
 		return s.failOn(c.owner, rollout.Invalid, errNotInManifest())
 	}
 	if err := s.fitCanary(ctx, first, c); err != nil {
+		return err
+	}
+	if s.wantsTwin() {
+		stamp(first, map[string]any{annotationTwin: s.twinRef().name})
+	} else if err := s.dismiss(ctx); err != nil {
 		return err
 	}
 	owner, err := s.apply(ctx, first)
@@ -77,6 +82,9 @@ func (s *session) applyCanary(ctx context.Context, c canaryWork) error {
 		if _, err := s.apply(ctx, o); err != nil {
 			return err
 		}
+	}
+	if s.wantsTwin() {
+		return s.deployTwin(ctx, c, owner)
 	}
 	return nil
 }
@@ -160,6 +168,9 @@ func (p *Provider) Promote(ctx context.Context, w activities.Work) error {
 	}
 	r, objects, err := s.prepare(ctx)
 	if err != nil {
+		return err
+	}
+	if err = s.bench(ctx); err != nil { // what was stable serves no longer once the original changes
 		return err
 	}
 	s.picks.put(s.attempt(), r.digest)

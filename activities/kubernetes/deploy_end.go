@@ -75,6 +75,9 @@ func (p *Provider) Remove(ctx context.Context, w activities.Work) error {
 	if err = s.ownedAll(ctx, r); err != nil {
 		return err
 	}
+	if err = s.dismiss(ctx); err != nil {
+		return err
+	}
 	if err = s.removeCanary(ctx); err != nil {
 		return err
 	}

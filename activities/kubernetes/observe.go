@@ -137,7 +137,11 @@ func (s *session) observeOwn(ctx context.Context, r release, o *rollout.Observed
 // with all other objects of its manifest.
 func (s *session) judgeOwn(ctx context.Context, r release) (judgement, error) {
 	if !s.w.Promotion {
-		return s.judge(ctx, canaryOf(s.k.Deployment), r)
+		own, err := s.judge(ctx, canaryOf(s.k.Deployment), r)
+		if err == nil {
+			err = s.joinTwin(ctx, r, &own)
+		}
+		return own, err
 	}
 	own, err := s.judge(ctx, s.k.Deployment, r)
 	if err == nil && own.ours {
@@ -265,6 +269,11 @@ func (s *session) leaving(ctx context.Context) (string, error) {
 	refs := []ref{s.deploymentRef(canaryOf(s.k.Deployment))}
 	if s.k.Pods == nil {
 		refs = append(refs, s.serviceRef(canaryOf(s.k.Service)))
+	}
+	if twin, err := s.twin(ctx); err != nil {
+		return "", err
+	} else if twin != nil {
+		refs = append(refs, s.twinRef())
 	}
 	for _, r := range refs {
 		o, err := s.get(ctx, r)

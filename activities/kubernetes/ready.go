@@ -77,17 +77,22 @@ func (s *session) fleet(ctx context.Context, deployment, service string) (fleet,
 	return f, err
 }
 
-// endpoints counts the ready endpoints of a Service; of one that more than one
-// Deployment is behind, those of these pods.
+// endpoints counts the ready endpoints of a Service, without those of a twin; of one that both
+// Deployments of a split are behind, those of these pods.
 func (s *session) endpoints(ctx context.Context, service string, pods []*corev1.Pod) (int, error) {
 	list, err := s.slices(ctx, service)
 	if err != nil {
 		return 0, err
 	}
-	if s.k.Pods == nil {
-		return readyEndpoints(list, nil), nil
+	if s.k.Pods != nil {
+		return readyEndpoints(list, names(pods)), nil
 	}
-	return readyEndpoints(list, names(pods)), nil
+	all := readyEndpoints(list, nil)
+	if service != s.k.Service {
+		return all, nil
+	}
+	fresh, err := s.twinEndpoints(ctx)
+	return all - fresh, err
 }
 
 // podsOf returns the pods that ReplicaSets of d control. Its selector may select more:

@@ -136,7 +136,15 @@ func (p *Provider) SetWeight(ctx context.Context, w activities.Work) error {
 	if err := s.shiftable(ctx, r); err != nil {
 		return err
 	}
-	return s.router().set(ctx, s)
+	if s.w.Promotion { // the manifest's Service may have selected it anew
+		if err := s.bench(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.router().set(ctx, s); err != nil {
+		return err
+	}
+	return s.dismissOther(ctx)
 }
 
 // shiftable refuses a split whose revisions are not there or cannot take it.
@@ -222,7 +230,10 @@ func (p *Provider) Restore(ctx context.Context, w activities.Work) error {
 	if err := s.router().restore(ctx, s); err != nil {
 		return err
 	}
-	return s.restoreFloor(ctx)
+	if err := s.restoreFloor(ctx); err != nil {
+		return err
+	}
+	return s.retire(ctx) // nothing waits for it: while it serves it is as good as the original
 }
 
 // Leave puts the floors of the original's autoscalers back.

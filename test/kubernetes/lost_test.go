@@ -92,11 +92,21 @@ func (s *coreScene) openLine() *line {
 
 // coreLost: each write is lost once before the server has it, and its answer once after. Repeated, the
 // command ends where it would have ended, and does not repeat what was done.
-func coreLost(s *coreScene) {
+func coreLost(s *coreScene) { loses(s, coreGatewayPlan()) }
+
+// freshLost is the same with fresh pods of stable beside the canary.
+func freshLost(s *coreScene) {
+	k := coreGatewayPlan()
+	k.Fresh = true
+	loses(s, k)
+	s.wantGone("deployments", "shop-baseline")
+}
+
+func loses(s *coreScene, k *rollout.Kubernetes) {
 	s.begin(coreDeployment("shop", "v1", "replicas: 2") + coreService("shop") + strings.ReplaceAll(coreRoute, "%s", s.namespace))
 	l := s.openLine()
 	w := s.release(2, coreDeployment("shop-canary", "v2")+coreService("shop-canary"))
-	w.Kubernetes, w.Promotion, w.Phase, w.Weight = coreGatewayPlan(), false, "canary-50", 50
+	w.Kubernetes, w.Promotion, w.Phase, w.Weight = k, false, "canary-50", 50
 	w.Stable = s.observe(w).Split.Serving()[0].Revision
 	s.keepBaseline(&w)
 	settle, half := w, w

@@ -43,6 +43,8 @@ func TestAnalysis(t *testing.T) {
 			{"a good version passes", passed},
 			{"a version that becomes bad while it bakes", baked},
 			{"a version that bakes well", bakedWell},
+			{"fresh pods of stable come and go", comparedFresh},
+			{"fresh pods of stable leave in a restore", restoredFresh},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				t.Parallel()
@@ -74,7 +76,12 @@ func (m measured) canary(analysis, extra string) string {
 // begin makes v1 serve, and sends requests whose answers are counted.
 func (m measured) begin(t *testing.T, namespace, canary string, files func(string) map[string]string) *scene {
 	t.Helper()
-	sc := m.make(t, namespace, options{canary: canary, files: files})
+	return m.beginWith(t, namespace, options{canary: canary, files: files})
+}
+
+func (m measured) beginWith(t *testing.T, namespace string, o options) *scene {
+	t.Helper()
+	sc := m.make(t, namespace, o)
 	sc.sample = 200
 	sc.law = watchLaw(sc.Ctx, t, m.cluster, namespace)
 	sc.Until(sc.Release("v1", sc.files("v1")), drive.In(rollout.StateSucceeded))
