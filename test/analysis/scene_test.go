@@ -36,6 +36,7 @@ type options struct {
 	canary      string // further keys of canaryDeployment, such as "analysis: {...}"
 	extra       string // further keys of canary
 	queue       string // of the target; "" is the default
+	env         string // of v1, as release has it
 }
 
 // open makes v1 serve.
@@ -46,7 +47,7 @@ func open(t *testing.T, name string, o options) *scene {
 	s := &scene{name: name, config: world.Configuration{Pipeline: name, Endpoint: shared.Run.URL(), TaskQueue: o.queue}}
 	s.Driver = &drive.Driver{T: t, Ctx: ctx, World: shared.World, Pipeline: name, Target: s.config.Target()}
 	s.configure(o)
-	s.release("v1", "")
+	s.release("v1", o.env)
 	s.until(drive.In(rollout.StateSucceeded))
 	return s
 }

@@ -35,6 +35,7 @@ func TestModes(t *testing.T) {
 			{"copies of a canary that fails", copiesFailed},
 			{"custom restore", customRestored},
 			{"custom hold", customHeld},
+			{"a verifying pod that is evicted", evicted},
 			{"routes", manyRoutes},
 			{"metadata", metadata},
 			{"google", google},
