@@ -98,7 +98,7 @@ func (r *release) render(ctx workflow.Context, each []activities.RenderRequest) 
 
 // renderOne has one phase rendered. While no worker polls the queue it says so and tries again.
 func (r *release) renderOne(ctx workflow.Context, req activities.RenderRequest) (rollout.Outcome, error) {
-	budget := cmp.Or(req.Wait, stepBudget)
+	budget := max(req.Wait, stepBudget) // a container with less ends by itself, once it has begun
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              req.Work.Target.TaskQueue,
 		ScheduleToStartTimeout: pollerWait,
