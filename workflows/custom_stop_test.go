@@ -45,6 +45,21 @@ func customStops() []pathRow {
 			path: slices.Concat(started, []string{noWorker, cancelled, "canary-50 failed: no answer in time (ScheduleToStart)", ended}),
 		},
 		{
+			name: "nor where only an earlier attempt had begun any",
+			setup: func(s *stage) {
+				s.says(rollout.JobDeploy, answer{late: enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE}, away)
+				s.says(activities.StopJob, answer{}, answer{never: true})
+				s.commandDeploy(time.Minute, rollout.CommandRetryJob)
+				s.cancels(2 * time.Minute)
+				s.hears("RunJob deploy of canary-50 1", "StopJob deploy of canary-50 1", "RunJob deploy of canary-50 2", "StopJob deploy of canary-50 0")
+			},
+			want: rollout.StateCancelled,
+			path: slices.Concat(started, []string{
+				"canary-50 failed: no answer in time (ScheduleToClose)", "failed", "canary-50 retried by ann", asksAgain, "granted", "canary-50 started (attempt 2)",
+				noWorker, cancelled, "canary-50 failed: no answer in time (ScheduleToStart)", ended,
+			}),
+		},
+		{
 			name: "its time is over: they are stopped before it has failed",
 			setup: func(s *stage) {
 				s.says(rollout.JobDeploy, answer{late: enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE})
@@ -79,23 +94,6 @@ func customStops() []pathRow {
 			want: rollout.StateCancelled,
 			path: slices.Concat(started, []string{"canary-50 failed: a exited with 1", "failed", cancelled, ended}),
 		},
-	}
-}
-
-func TestContainersOfACustomTargetEndBeforeItsLaneIsFree(t *testing.T) {
-	t.Parallel()
-	for _, row := range customStops() {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			s := newCustom(t)
-			row.setup(s)
-			status := s.run(t)
-			equal(t, "path", path(status), row.path)
-			equal(t, "refused", s.refused, row.refused)
-			if status.State != row.want {
-				t.Errorf("state %s, want %s", status.State, row.want)
-			}
-		})
 	}
 }
 

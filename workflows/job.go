@@ -130,6 +130,7 @@ func (r *run) runJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (r
 		r.promotes(ctx, ph)
 	}
 	o := stepOptions{work: req.Work, summary: fmt.Sprintf("%s: %s", ph.ID, job.ID), budget: job.Timeout, job: true, spec: job.Spec}
+	r.running = false
 	outages := 0
 	for range maxCalls {
 		var res activities.JobResult
