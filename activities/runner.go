@@ -83,7 +83,7 @@ type RenderRequest struct {
 	Work Work          `json:"work"`           // without a manifest; Rollout names the attempt at the release: a container that failed is not asked again
 	Spec string        `json:"spec"`           // digest of the JobSpec, which has an Exchange
 	Name string        `json:"name"`           // RenderingName
-	Wait time.Duration `json:"wait,omitempty"` // how long each of its tasks may run; 0 is an hour
+	Wait time.Duration `json:"wait,omitempty"` // JobSpec.Longest of Spec
 }
 
 // RenderResult is how it went. The Rendering itself is in the store: only of a pass.

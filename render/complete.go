@@ -3,6 +3,7 @@ package render
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/serin-dev/serin/rollout"
 )
@@ -70,6 +71,9 @@ func completeJobs(s *Source, p *rollout.Plan, i int, r Request, m *Manifest) err
 		job := &p.Phases[i].Jobs[k]
 		if len(spec.Content) > 0 {
 			job.Spec = rollout.Digest(spec.Content)
+		}
+		if all := spec.Longest(); spec.Exchange != nil && all > time.Hour { // a deploy that is ended halfway is worse than a long one
+			job.Timeout = all
 		}
 		for _, w := range spec.Warnings {
 			p.Warnings = append(p.Warnings, fmt.Sprintf("%s of phase %s: %s", job.ID, p.Phases[i].ID, w))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/serin-dev/serin/render"
 	"github.com/serin-dev/serin/rollout"
@@ -127,5 +128,26 @@ func TestContainersThatAreNotThereAreReported(t *testing.T) {
 	_, _, err := byContainers(t, asked(rollout.RequestRender, "mke"))
 	if rollout.KindOf(err) != rollout.Invalid || !strings.Contains(err.Error(), `CUSTOM_ACTION_NOT_FOUND: there is no action "mke" with profile few: there are make, put`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestADeployOfContainersHasTheirTime: an action may say that it takes longer than the hour of a job.
+func TestADeployOfContainersHasTheirTime(t *testing.T) {
+	t.Parallel()
+	for timeout, want := range map[string]time.Duration{"": 0, "timeout: 60": 0, "timeout: 7200": 2 * time.Hour} {
+		s, err := render.Open(fstest.MapFS{"skaffold.yaml": {Data: []byte("apiVersion: skaffold/v4beta13\nkind: Config\n" +
+			"customActions: [{name: put, containers: [{name: put, image: tool}], " + timeout + "}]\n")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := rollout.Plan{Custom: &rollout.Custom{Type: "x"}, Phases: []rollout.Phase{{ID: "stable", Jobs: []rollout.Job{{ID: rollout.JobDeploy}}}}}
+		by := asked(rollout.RequestRender, "put")
+		r := render.Request{By: &by, Packed: "sha256:packed", Jobs: []render.Job{asked(rollout.RequestDeploy, "put")}}
+		if _, err = render.Complete(s, &p, []render.Request{r}); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Phases[0].Jobs[0].Timeout; got != want {
+			t.Errorf("%q: %s, want %s", timeout, got, want)
+		}
 	}
 }

@@ -47,3 +47,25 @@ func TestWhereACustomTargetRunsItsContainers(t *testing.T) {
 		}
 	}
 }
+
+func TestHowLongTasksMayTakeTogether(t *testing.T) {
+	t.Parallel()
+	short, long, unsaid := rollout.Task{Timeout: time.Minute}, rollout.Task{Timeout: 2 * time.Hour}, rollout.Task{}
+	for _, row := range []struct {
+		tasks           []rollout.Task
+		inOrder, atOnce time.Duration
+	}{
+		{nil, 0, 0},
+		{[]rollout.Task{unsaid}, 0, 0},
+		{[]rollout.Task{short}, time.Minute, time.Minute},
+		{[]rollout.Task{long}, 2 * time.Hour, 2 * time.Hour},
+		{[]rollout.Task{unsaid, unsaid}, 2 * time.Hour, 0},
+		{[]rollout.Task{short, unsaid, long}, 3*time.Hour + time.Minute, 2 * time.Hour},
+	} {
+		for parallel, want := range map[bool]time.Duration{false: row.inOrder, true: row.atOnce} {
+			if got := (rollout.JobSpec{Tasks: row.tasks, Parallel: parallel}).Longest(); got != want {
+				t.Errorf("%+v, parallel %v: %s, want %s", row.tasks, parallel, got, want)
+			}
+		}
+	}
+}

@@ -17,6 +17,24 @@ type JobSpec struct {
 	Exchange *Exchange   `json:"exchange,omitempty"` // of Tasks that render for or deploy to a custom target
 }
 
+// Longest is how long the tasks may take together: one after another, unless Parallel. 0 is an hour,
+// as for one that does not say.
+func (s JobSpec) Longest() time.Duration {
+	var out time.Duration
+	for _, t := range s.Tasks {
+		may := cmp.Or(t.Timeout, time.Hour)
+		if s.Parallel {
+			out = max(out, may)
+		} else {
+			out += may
+		}
+	}
+	if out == time.Hour {
+		return 0
+	}
+	return out
+}
+
 // The requests of an Exchange, by Cloud Deploy's names.
 const (
 	RequestRender = "RENDER"

@@ -275,7 +275,7 @@ func customStarts() []pathRow {
 // TestCustomTargets reads as the specification of a rollout to a custom target.
 func TestCustomTargets(t *testing.T) {
 	t.Parallel()
-	for _, row := range slices.Concat(customs(), customEnds(), customStarts()) {
+	for _, row := range slices.Concat(customs(), customEnds(), customStops(), customStarts()) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			s := newCustom(t)

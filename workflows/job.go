@@ -130,10 +130,15 @@ func (r *run) runJob(ctx workflow.Context, ph rollout.Phase, job rollout.Job) (r
 		r.promotes(ctx, ph)
 	}
 	o := stepOptions{work: req.Work, summary: fmt.Sprintf("%s: %s", ph.ID, job.ID), budget: job.Timeout, job: true, spec: job.Spec}
+	r.running = false
 	outages := 0
 	for range maxCalls {
 		var res activities.JobResult
-		if err := r.perform(ctx, req, o, &res); err != nil {
+		err := r.perform(ctx, req, o, &res)
+		if job.ID == rollout.JobDeploy {
+			return r.deployed(ctx, req, judged(res.Outcome), err)
+		}
+		if err != nil {
 			if !activities.NoWorker(err) {
 				r.stopJob(ctx, req)
 			}
@@ -193,6 +198,7 @@ func (r *run) perform(ctx workflow.Context, req activities.JobRequest, o stepOpt
 		err := f.Get(ctx, res)
 		r.stop = nil
 		stop()
+		r.begunBy(err)
 		if !activities.NoWorker(err) || r.quits(o) || !r.awaitWorker(ctx, o) {
 			return err
 		}

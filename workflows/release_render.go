@@ -56,11 +56,15 @@ func (r *release) planAll(ctx, asked workflow.Context, req rollout.CreateRequest
 
 // ask has the release planned, as far as it is rendered.
 func (r *release) ask(ctx workflow.Context, req rollout.CreateRequest) (res activities.PlanResult, err error) {
-	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+	o := workflow.ActivityOptions{
 		ScheduleToCloseTimeout: 10 * time.Minute,
 		StartToCloseTimeout:    time.Minute,
 		Summary:                "render " + req.Release,
-	})
+	}
+	if r.status.Renders != nil { // each phase of hundreds is looked up in the store, read, and written
+		o.ScheduleToCloseTimeout, o.StartToCloseTimeout = time.Hour, 10*time.Minute
+	}
+	actx := workflow.WithActivityOptions(ctx, o)
 	err = workflow.ExecuteActivity(actx, activities.PlanRelease, req).Get(actx, &res)
 	return res, err
 }
@@ -98,7 +102,7 @@ func (r *release) render(ctx workflow.Context, each []activities.RenderRequest) 
 
 // renderOne has one phase rendered. While no worker polls the queue it says so and tries again.
 func (r *release) renderOne(ctx workflow.Context, req activities.RenderRequest) (rollout.Outcome, error) {
-	budget := cmp.Or(req.Wait, stepBudget)
+	budget := max(req.Wait, stepBudget) // a container with less ends by itself, once it has begun
 	actx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              req.Work.Target.TaskQueue,
 		ScheduleToStartTimeout: pollerWait,

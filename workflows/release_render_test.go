@@ -10,6 +10,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/serin-dev/serin/activities"
@@ -255,4 +256,18 @@ func TestReleaseRendersAFewPhasesAtATime(t *testing.T) {
 	if len(e.rendered) != 8 {
 		t.Errorf("%d were begun", len(e.rendered))
 	}
+}
+
+// TestAPlanOfWhatContainersHaveRenderedHasTime: every phase of every target is read from the store.
+func TestAPlanOfWhatContainersHaveRenderedHasTime(t *testing.T) {
+	t.Parallel()
+	e := newEasel(t, "canary-50")
+	var may []string
+	e.SetOnActivityStartedListener(func(i *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		if i.ActivityType.Name == activities.PlanRelease {
+			may = append(may, i.StartToCloseTimeout.String())
+		}
+	})
+	e.ExecuteWorkflow(rollout.WorkflowRelease, request())
+	equal(t, "each plan may take", may, []string{"1m0s", "10m0s"})
 }

@@ -45,6 +45,7 @@ type run struct {
 	stopping  int  // job runs that are being stopped
 	tidying   bool // the lane is asked for, and had, only to take a failed canary away
 	tidied    bool // that was tried
+	running   bool // containers of a deploy may run, although its activity has ended
 	granted   int  // sequence number of the newest grant
 	goneBack  int  // sequence number of the newest word of a rollback
 	sent      int  // sequence number of the last message to the lane

@@ -81,16 +81,18 @@ func (p *Provider) Run(ctx context.Context, t activities.TaskRun) (activities.Ta
 	return res, nil
 }
 
-// Stop cancels the execution of t and deletes its job.
-//
-// Errors: Conflict for a job that is another's; Denied; Transient.
+// Stop cancels the execution of t and deletes its job. It returns once that is gone. Errors: Conflict
+// for a job that is another's; Denied; Transient, also while it is being deleted.
 func (p *Provider) Stop(ctx context.Context, t activities.TaskRun) error {
 	r, err := p.openRun(ctx, "stop job", t)
 	if err != nil {
 		return err
 	}
 	job, err := r.job(ctx)
-	if err != nil || job == nil || job.DeleteTime != "" {
+	if err == nil && job != nil && job.DeleteTime != "" { // by an earlier call, which has not waited for its end
+		err = r.fail(rollout.Transient, errors.New("the job is being deleted"))
+	}
+	if err != nil || job == nil {
 		return r.or(ctx, err)
 	}
 	list, err := r.executions(ctx)

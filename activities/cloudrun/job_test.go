@@ -325,6 +325,30 @@ func TestAContextThatEndsLeavesTheContainer(t *testing.T) {
 	must(t, e.Stop(t.Context(), task)) // nothing there
 }
 
+// TestAStopThatIsRepeatedWaitsForTheFirst: while the job is being deleted its container may still run.
+func TestAStopThatIsRepeatedWaitsForTheFirst(t *testing.T) {
+	t.Parallel()
+	clock := cloudruntest.NewFakeClock(time.Unix(1e9, 0))
+	e := newTaskEnv(t, cloudruntest.Options{Clock: clock, Latency: time.Second})
+	task := e.task("forever")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := e.runAside(ctx, task)
+	must(t, clock.WaitTimers(t.Context(), 1))
+	clock.Advance(time.Second) // the job is made
+	_, err := e.region.WaitExecution(t.Context(), job(task), func(*run.GoogleCloudRunV2Execution) bool { return true })
+	must(t, err)
+	cancel()
+	<-done
+	_, err = e.api().Jobs.Delete(job(task)).Do()
+	must(t, err)
+	wantKind(t, e.Stop(t.Context(), task), rollout.Transient)
+	clock.Advance(time.Minute)
+	must(t, e.Stop(t.Context(), task))
+	if got := e.region.Jobs(); len(got) != 0 {
+		t.Errorf("after the stop there are %v", got)
+	}
+}
+
 func TestStopEndsARunThatIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(e *taskEnv, t activities.TaskRun, x *run.GoogleCloudRunV2Execution){

@@ -88,6 +88,9 @@ func (j *Jobs) contain(ctx context.Context, r activities.JobRequest, spec rollou
 	if err != nil {
 		return report{}, err
 	}
+	if spec.Exchange != nil {
+		pulse.Say(ctx, "begins") // from here on containers may run: whoever ends the run later has to stop them
+	}
 	rep := report{at: at}
 	if rep.found, rep.logs, err = j.tasks(ctx, spec, at, pulse); err != nil {
 		return report{}, err

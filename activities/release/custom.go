@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/render"
@@ -29,7 +28,7 @@ func (a *Activities) rendered(ctx context.Context, j *job, p *rollout.Plan, i in
 			Pipeline: p.Pipeline, Release: p.Release, Digest: p.Digest, Target: p.Target,
 			Phase: ph.ID, Weight: ph.Weight, Promotion: ph.Promotion(), Custom: ph.Custom,
 		},
-		Spec: spec, Name: name, Wait: longest(m.By.Tasks),
+		Spec: spec, Name: name, Wait: m.By.Longest(),
 	})
 	m.Specs = nil // of a deploy that does not know its input
 	return a.put(ctx, j, spec, m.By.Content)
@@ -62,18 +61,6 @@ func (a *Activities) rendering(ctx context.Context, name string) (rollout.Render
 		Op: "read rendering", On: name, Kind: rollout.Corrupt, Err: err,
 		Fix: "create the release under another name: what was rendered is rendered again then",
 	}
-}
-
-// longest is how long the longest of tasks may run, or 0 if one does not say.
-func longest(tasks []rollout.Task) time.Duration {
-	var out time.Duration
-	for _, t := range tasks {
-		if t.Timeout == 0 {
-			return 0
-		}
-		out = max(out, t.Timeout)
-	}
-	return out
 }
 
 // reachable refuses a target whose workers cannot read the manifests, or whose containers
