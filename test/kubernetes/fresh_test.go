@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/kube"
 )
@@ -31,6 +32,8 @@ func TestFreshPodsOnARealAPIServer(t *testing.T) {
 		"the next rollout takes them away":            freshSettled,
 		"a phase waits for them":                      freshWaits,
 		"a deployment of others stays":                freshForeign,
+		"a deployment of the manifest stays":          freshOwn,
+		"a restore ends whatever keeps them":          freshKept,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,6 +207,52 @@ func freshForeign(s *routeScene) {
 	if d := s.deployment("shop-baseline"); d.DeletionTimestamp != nil || *d.Spec.Replicas != 1 {
 		s.Errorf("it was changed: %v", d)
 	}
+}
+
+// freshOwn: the pipeline's own manifest has a Deployment of that name, which then is live too.
+func freshOwn(s *routeScene) {
+	own := strings.SplitN(strings.ReplaceAll(appOf("-baseline", "v1"), "progressDeadlineSeconds: 60", "replicas: 1"), "---\n", 2)[0]
+	s.begin()
+	s.must("remove", s.Remove, s.at(0))
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	both := s.at(25)
+	both.Manifests = []string{s.store(own)}
+	const text = "it is no fresh pods of stable, and compare.fresh needs the name: give it another name"
+	for _, w := range []activities.Work{both, s.at(25)} {
+		found, err := s.Check(s.ctx, w)
+		if err != nil || len(found) != 1 || found[0].Path != "Deployment/shop-baseline" || found[0].Text != text {
+			s.Errorf("preflight finds %v, %v", found, err)
+		}
+		s.apply(strings.Replace(own, "{name: shop-baseline}", "{name: shop-baseline, annotations: {serin.dev/pipeline: shop, serin.dev/rollout: v1-to-prod-0001}}", 1))
+	}
+	if err := s.Deploy(s.ctx, s.at(25)); rollout.KindOf(err) != rollout.Conflict || !strings.Contains(err.Error(), text) {
+		s.Errorf("deploy ends with %v", err)
+	}
+	s.must("settle", s.SetWeight, s.at(0))
+	s.must("restore", s.Restore, s.at(0))
+	s.must("remove", s.Remove, s.at(0))
+	if d := s.deployment("shop-baseline"); d.DeletionTimestamp != nil || *d.Spec.Replicas != 1 {
+		s.Errorf("it was changed: %v", d)
+	}
+}
+
+// freshKept: the worker may no longer patch pods.
+func freshKept(s *routeScene) {
+	s.begin()
+	s.shift(s.at(50))
+	s.wantTwin(2, 2)
+	s.work.Target.Cluster = &rollout.Cluster{
+		Kubeconfig: checkCase{roles: []string{"gateway"}}.worker(s.T, s.cluster, s.namespace), Namespace: s.namespace,
+	}
+	s.must("restore", s.Restore, s.at(0))
+	if o := s.observe(s.at(0)); o.Split.String() != s.work.Stable+" 100%" {
+		s.Errorf("observed %+v", o)
+	}
+	s.wantTwin(2, 2)
+	if err := s.Remove(s.ctx, s.at(0)); rollout.KindOf(err) != rollout.Denied {
+		s.Errorf("remove ends with %v, want what it lacks", err)
+	}
+	s.wantTwin(2, 2)
 }
 
 // wantTwin waits until the twin has so many pods ready, and the Service so many of them beside the
