@@ -37,10 +37,10 @@ func (s *session) admit(ctx context.Context, beside string) error {
 		return nil // it selects nothing
 	}
 	for _, p := range pods {
-		if gone(p) {
+		in := beside != "" && p.Annotations[annotationBeside] == beside
+		if in && gone(p) {
 			continue
 		}
-		in := beside != "" && p.Annotations[annotationBeside] == beside
 		if err := s.relabel(ctx, p, labelOps(p.Labels, key, value, in)); err != nil {
 			return err
 		}
@@ -107,6 +107,10 @@ func (s *session) withdraw(ctx context.Context) error {
 	return s.until(ctx, s.serviceRef(s.k.Service), why, func(ctx context.Context) (bool, error) {
 		if err := s.retire(ctx); err != nil {
 			return false, err
+		}
+		svc, err := s.get(ctx, s.serviceRef(s.k.Service))
+		if err != nil || svc == nil || len(serviceSelector(svc)) == 0 {
+			return err == nil, err // what it lists is not chosen by labels
 		}
 		n, err := s.twinEndpoints(ctx)
 		return n == 0, err

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
@@ -34,6 +35,8 @@ func TestFreshPodsOnARealAPIServer(t *testing.T) {
 		"a deployment of others stays":                freshForeign,
 		"a deployment of the manifest stays":          freshOwn,
 		"a restore ends whatever keeps them":          freshKept,
+		"one that does not end leaves too":            freshStuck,
+		"a Service that selects nothing keeps none":   freshUnselected,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -253,6 +256,48 @@ func freshKept(s *routeScene) {
 		s.Errorf("remove ends with %v, want what it lacks", err)
 	}
 	s.wantTwin(2, 2)
+}
+
+// freshStuck: the Service lists also pods that are not ready, and one of them has a finalizer that nobody removes.
+func freshStuck(s *routeScene) {
+	s.patchService(`{"spec": {"publishNotReadyAddresses": true}}`)
+	s.begin()
+	s.wantTwin(1, 1)
+	pods, own := s.cluster.Client.CoreV1().Pods(s.namespace), s.twinPods()
+	for _, finalizers := range []string{`["serin.test/stuck"]`, "null"} {
+		if _, err := pods.Patch(s.ctx, own[0], types.MergePatchType, []byte(`{"metadata": {"finalizers": `+finalizers+`}}`), metav1.PatchOptions{}); err != nil {
+			s.Fatal(err)
+		}
+		if finalizers == "null" {
+			break
+		}
+		if err := pods.Delete(s.ctx, own[0], metav1.DeleteOptions{}); err != nil {
+			s.Fatal(err)
+		}
+		s.wantTwin(1, 1)
+		s.wantListed(own, 1)
+		s.must("remove", s.Remove, s.at(0))
+		s.wantListed(own, 0)
+	}
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	s.wantNoTwin()
+}
+
+// freshUnselected: nobody takes out of its EndpointSlices what is in them.
+func freshUnselected(s *routeScene) {
+	s.begin()
+	s.wantTwin(1, 1)
+	s.patchService(`{"spec": {"selector": null}}`)
+	s.must("remove", s.Remove, s.at(0))
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	s.wantNoTwin()
+}
+
+func (s *routeScene) patchService(patch string) {
+	s.Helper()
+	if _, err := s.cluster.Client.CoreV1().Services(s.namespace).Patch(s.ctx, "shop", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // wantTwin waits until the twin has so many pods ready, and the Service so many of them beside the
