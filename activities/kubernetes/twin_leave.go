@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -136,6 +138,13 @@ func (s *session) dismiss(ctx context.Context) error {
 		return err
 	}
 	return s.delete(ctx, s.twinRef())
+}
+
+// lingers reports whether a twin ends for so long, as with a pod on a node that is lost, that neither a restore nor
+// the next rollout waits for it: it has no requests. The canary's Service stays until it is gone.
+func lingers(twin *unstructured.Unstructured, now time.Time) bool {
+	since := twin.GetDeletionTimestamp()
+	return since != nil && now.Sub(since.Time) > patience
 }
 
 // dismissOther takes away the twin that another rollout has left.

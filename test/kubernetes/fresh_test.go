@@ -37,6 +37,7 @@ func TestFreshPodsOnARealAPIServer(t *testing.T) {
 		"a restore ends whatever keeps them":          freshKept,
 		"one that does not end leaves too":            freshStuck,
 		"a Service that selects nothing keeps none":   freshUnselected,
+		"one that does not end keeps no traffic":      freshLingers,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -263,24 +264,43 @@ func freshStuck(s *routeScene) {
 	s.patchService(`{"spec": {"publishNotReadyAddresses": true}}`)
 	s.begin()
 	s.wantTwin(1, 1)
-	pods, own := s.cluster.Client.CoreV1().Pods(s.namespace), s.twinPods()
-	for _, finalizers := range []string{`["serin.test/stuck"]`, "null"} {
-		if _, err := pods.Patch(s.ctx, own[0], types.MergePatchType, []byte(`{"metadata": {"finalizers": `+finalizers+`}}`), metav1.PatchOptions{}); err != nil {
-			s.Fatal(err)
-		}
-		if finalizers == "null" {
-			break
-		}
-		if err := pods.Delete(s.ctx, own[0], metav1.DeleteOptions{}); err != nil {
-			s.Fatal(err)
-		}
-		s.wantTwin(1, 1)
-		s.wantListed(own, 1)
-		s.must("remove", s.Remove, s.at(0))
-		s.wantListed(own, 0)
+	own := s.twinPods()
+	s.hold(own[0], `["serin.test/stuck"]`)
+	if err := s.cluster.Client.CoreV1().Pods(s.namespace).Delete(s.ctx, own[0], metav1.DeleteOptions{}); err != nil {
+		s.Fatal(err)
 	}
+	s.wantTwin(1, 1)
+	s.wantListed(own, 1)
+	s.must("remove", s.Remove, s.at(0))
+	s.wantListed(own, 0)
+	s.hold(own[0], "null")
 	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
 	s.wantNoTwin()
+}
+
+// freshLingers: the next rollout settles, which is how a rollback begins.
+func freshLingers(s *routeScene) {
+	s.begin()
+	s.wantTwin(1, 1)
+	own := s.twinPods()
+	s.hold(own[0], `["serin.test/stuck"]`)
+	s.work.Rollout = "v1-to-prod-0002"
+	s.must("settle", s.SetWeight, s.at(0))
+	s.until(s.at(0), "the split to be settled", func(o rollout.Observed) bool { return o.Settled })
+	s.wantListed(own, 0)
+	s.hold(own[0], "null")
+	s.must("remove", s.Remove, s.at(0))
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	s.wantNoTwin()
+}
+
+// hold gives a pod finalizers, as JSON, or takes them from it.
+func (s *routeScene) hold(pod, finalizers string) {
+	s.Helper()
+	body := []byte(`{"metadata": {"finalizers": ` + finalizers + `}}`)
+	if _, err := s.cluster.Client.CoreV1().Pods(s.namespace).Patch(s.ctx, pod, types.MergePatchType, body, metav1.PatchOptions{}); err != nil {
+		s.Fatal(err)
+	}
 }
 
 // freshUnselected: nobody takes out of its EndpointSlices what is in them.
