@@ -46,6 +46,8 @@ func (s *Strategy) neverFresh(t *Target) string {
 	case s.Canary.RuntimeConfig.Kubernetes.ServiceNetworking != nil:
 		return "is not possible with serviceNetworking, where the pods are the split and more of them would change it: " +
 			"leave fresh out, or split by gatewayServiceMesh or ingress"
+	case len(s.Canary.RuntimeConfig.Kubernetes.deployment()) > maxName:
+		return "is not possible with a Deployment whose name has more than 63 characters, which no label of their pods can hold: leave fresh out"
 	}
 	return ""
 }

@@ -156,6 +156,19 @@ func (g *GatewayServiceMesh) routes() []rollout.Route {
 	return out
 }
 
+// deployment is the name of the original, "" where none is named.
+func (k *KubernetesConfig) deployment() string {
+	switch {
+	case k.GatewayServiceMesh != nil:
+		return k.GatewayServiceMesh.Deployment
+	case k.Ingress != nil:
+		return k.Ingress.Deployment
+	case k.ServiceNetworking != nil:
+		return k.ServiceNetworking.Deployment
+	}
+	return ""
+}
+
 // selector is the label by which the pods are selected.
 func (k *KubernetesConfig) selector() string {
 	switch {

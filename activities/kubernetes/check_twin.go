@@ -24,6 +24,9 @@ func (c *inspection) checkTwin(ctx context.Context) error {
 		return err
 	}
 	text := c.s.strangeTwin(live)
+	if text == "" && len(c.named(r)) > 0 { // promotion would apply it over the fresh pods
+		text = notFresh
+	}
 	if text != "" {
 		c.add(r, "%s", text)
 	}

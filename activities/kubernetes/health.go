@@ -202,6 +202,9 @@ func (s *session) until(ctx context.Context, r ref, why string, done func(contex
 		if err != nil && patient.Err() == nil {
 			return err
 		}
+		if ctx.Err() != nil { // patient has ended with it, which is no lack of patience
+			return ctx.Err()
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -272,7 +272,7 @@ func (s *session) leaving(ctx context.Context) (string, error) {
 	}
 	if twin, err := s.twin(ctx); err != nil {
 		return "", err
-	} else if twin != nil {
+	} else if twin != nil && !lingers(twin, time.Now()) {
 		refs = append(refs, s.twinRef())
 	}
 	for _, r := range refs {

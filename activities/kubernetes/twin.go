@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -47,10 +48,17 @@ func (s *session) twin(ctx context.Context) (*unstructured.Unstructured, error) 
 		return nil, err
 	}
 	live, err := s.get(ctx, s.twinRef())
-	if err != nil || live == nil || live.GetAnnotations()[annotationPipeline] != s.w.Pipeline {
+	if err != nil || live == nil || !s.isTwin(live) {
 		return nil, err
 	}
 	return live, nil
+}
+
+// isTwin reports whether a live Deployment with a twin's name is one, of this pipeline. The manifest of the pipeline
+// may have one of that name too, but none with this selector.
+func (s *session) isTwin(live *unstructured.Unstructured) bool {
+	selector, _, _ := unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
+	return live.GetAnnotations()[annotationPipeline] == s.w.Pipeline && maps.Equal(selector, twinLabels(s.k.Deployment))
 }
 
 // twinLabels are what a twin is selected by, and nothing else is.
@@ -133,8 +141,14 @@ func (s *session) strangeTwin(live *unstructured.Unstructured) string {
 	if text := s.foreign(live); text != "" {
 		return text
 	}
-	if live != nil && live.GetAnnotations()[annotationPipeline] == "" {
+	switch {
+	case live == nil || s.isTwin(live):
+		return ""
+	case live.GetAnnotations()[annotationPipeline] == "":
 		return "somebody else has made it, and compare.fresh needs the name: delete it or give it another name"
 	}
-	return ""
+	return notFresh
 }
+
+// notFresh says why a Deployment of the pipeline itself cannot have a twin's name.
+const notFresh = "it is no fresh pods of stable, and compare.fresh needs the name: give it another name"

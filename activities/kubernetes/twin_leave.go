@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -37,10 +39,10 @@ func (s *session) admit(ctx context.Context, beside string) error {
 		return nil // it selects nothing
 	}
 	for _, p := range pods {
-		if gone(p) {
+		in := beside != "" && p.Annotations[annotationBeside] == beside
+		if in && gone(p) {
 			continue
 		}
-		in := beside != "" && p.Annotations[annotationBeside] == beside
 		if err := s.relabel(ctx, p, labelOps(p.Labels, key, value, in)); err != nil {
 			return err
 		}
@@ -108,6 +110,10 @@ func (s *session) withdraw(ctx context.Context) error {
 		if err := s.retire(ctx); err != nil {
 			return false, err
 		}
+		svc, err := s.get(ctx, s.serviceRef(s.k.Service))
+		if err != nil || svc == nil || len(serviceSelector(svc)) == 0 {
+			return err == nil, err // what it lists is not chosen by labels
+		}
 		n, err := s.twinEndpoints(ctx)
 		return n == 0, err
 	})
@@ -132,6 +138,13 @@ func (s *session) dismiss(ctx context.Context) error {
 		return err
 	}
 	return s.delete(ctx, s.twinRef())
+}
+
+// lingers reports whether a twin ends for so long, as with a pod on a node that is lost, that neither a restore nor
+// the next rollout waits for it: it has no requests. The canary's Service stays until it is gone.
+func lingers(twin *unstructured.Unstructured, now time.Time) bool {
+	since := twin.GetDeletionTimestamp()
+	return since != nil && now.Sub(since.Time) > patience
 }
 
 // dismissOther takes away the twin that another rollout has left.

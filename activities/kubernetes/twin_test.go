@@ -1,7 +1,9 @@
 package kubernetes
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -123,6 +125,21 @@ func TestTwinIsWaitedFor(t *testing.T) {
 		got.addTwin(row.fleet, row.view)
 		if got != row.want {
 			t.Errorf("%s: %+v, want %+v", name, got, row.want)
+		}
+	}
+}
+
+// TestWaitIsCancelled: whoever waits hears that it was cancelled, and not that it has waited for too long.
+func TestWaitIsCancelled(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := (&session{}).until(ctx, ref{}, "it is there", func(ctx context.Context) (bool, error) {
+			cancel()
+			return false, ctx.Err()
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("it ends with %v", err)
 		}
 	}
 }

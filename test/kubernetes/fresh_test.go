@@ -13,7 +13,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/serin-dev/serin/activities"
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/kube"
 )
@@ -31,6 +33,11 @@ func TestFreshPodsOnARealAPIServer(t *testing.T) {
 		"the next rollout takes them away":            freshSettled,
 		"a phase waits for them":                      freshWaits,
 		"a deployment of others stays":                freshForeign,
+		"a deployment of the manifest stays":          freshOwn,
+		"a restore ends whatever keeps them":          freshKept,
+		"one that does not end leaves too":            freshStuck,
+		"a Service that selects nothing keeps none":   freshUnselected,
+		"one that does not end keeps no traffic":      freshLingers,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,6 +210,113 @@ func freshForeign(s *routeScene) {
 	}
 	if d := s.deployment("shop-baseline"); d.DeletionTimestamp != nil || *d.Spec.Replicas != 1 {
 		s.Errorf("it was changed: %v", d)
+	}
+}
+
+// freshOwn: the pipeline's own manifest has a Deployment of that name, which then is live too.
+func freshOwn(s *routeScene) {
+	own := strings.SplitN(strings.ReplaceAll(appOf("-baseline", "v1"), "progressDeadlineSeconds: 60", "replicas: 1"), "---\n", 2)[0]
+	s.begin()
+	s.must("remove", s.Remove, s.at(0))
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	both := s.at(25)
+	both.Manifests = []string{s.store(own)}
+	const text = "it is no fresh pods of stable, and compare.fresh needs the name: give it another name"
+	for _, w := range []activities.Work{both, s.at(25)} {
+		found, err := s.Check(s.ctx, w)
+		if err != nil || len(found) != 1 || found[0].Path != "Deployment/shop-baseline" || found[0].Text != text {
+			s.Errorf("preflight finds %v, %v", found, err)
+		}
+		s.apply(strings.Replace(own, "{name: shop-baseline}", "{name: shop-baseline, annotations: {serin.dev/pipeline: shop, serin.dev/rollout: v1-to-prod-0001}}", 1))
+	}
+	if err := s.Deploy(s.ctx, s.at(25)); rollout.KindOf(err) != rollout.Conflict || !strings.Contains(err.Error(), text) {
+		s.Errorf("deploy ends with %v", err)
+	}
+	s.must("settle", s.SetWeight, s.at(0))
+	s.must("restore", s.Restore, s.at(0))
+	s.must("remove", s.Remove, s.at(0))
+	if d := s.deployment("shop-baseline"); d.DeletionTimestamp != nil || *d.Spec.Replicas != 1 {
+		s.Errorf("it was changed: %v", d)
+	}
+}
+
+// freshKept: the worker may no longer patch pods.
+func freshKept(s *routeScene) {
+	s.begin()
+	s.shift(s.at(50))
+	s.wantTwin(2, 2)
+	s.work.Target.Cluster = &rollout.Cluster{
+		Kubeconfig: checkCase{roles: []string{"gateway"}}.worker(s.T, s.cluster, s.namespace), Namespace: s.namespace,
+	}
+	s.must("restore", s.Restore, s.at(0))
+	if o := s.observe(s.at(0)); o.Split.String() != s.work.Stable+" 100%" {
+		s.Errorf("observed %+v", o)
+	}
+	s.wantTwin(2, 2)
+	if err := s.Remove(s.ctx, s.at(0)); rollout.KindOf(err) != rollout.Denied {
+		s.Errorf("remove ends with %v, want what it lacks", err)
+	}
+	s.wantTwin(2, 2)
+}
+
+// freshStuck: the Service lists also pods that are not ready, and one of them has a finalizer that nobody removes.
+func freshStuck(s *routeScene) {
+	s.patchService(`{"spec": {"publishNotReadyAddresses": true}}`)
+	s.begin()
+	s.wantTwin(1, 1)
+	own := s.twinPods()
+	s.hold(own[0], `["serin.test/stuck"]`)
+	if err := s.cluster.Client.CoreV1().Pods(s.namespace).Delete(s.ctx, own[0], metav1.DeleteOptions{}); err != nil {
+		s.Fatal(err)
+	}
+	s.wantTwin(1, 1)
+	s.wantListed(own, 1)
+	s.must("remove", s.Remove, s.at(0))
+	s.wantListed(own, 0)
+	s.hold(own[0], "null")
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	s.wantNoTwin()
+}
+
+// freshLingers: the next rollout settles, which is how a rollback begins.
+func freshLingers(s *routeScene) {
+	s.begin()
+	s.wantTwin(1, 1)
+	own := s.twinPods()
+	s.hold(own[0], `["serin.test/stuck"]`)
+	s.work.Rollout = "v1-to-prod-0002"
+	s.must("settle", s.SetWeight, s.at(0))
+	s.until(s.at(0), "the split to be settled", func(o rollout.Observed) bool { return o.Settled })
+	s.wantListed(own, 0)
+	s.hold(own[0], "null")
+	s.must("remove", s.Remove, s.at(0))
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	s.wantNoTwin()
+}
+
+// hold gives a pod finalizers, as JSON, or takes them from it.
+func (s *routeScene) hold(pod, finalizers string) {
+	s.Helper()
+	body := []byte(`{"metadata": {"finalizers": ` + finalizers + `}}`)
+	if _, err := s.cluster.Client.CoreV1().Pods(s.namespace).Patch(s.ctx, pod, types.MergePatchType, body, metav1.PatchOptions{}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// freshUnselected: nobody takes out of its EndpointSlices what is in them.
+func freshUnselected(s *routeScene) {
+	s.begin()
+	s.wantTwin(1, 1)
+	s.patchService(`{"spec": {"selector": null}}`)
+	s.must("remove", s.Remove, s.at(0))
+	s.until(s.at(0), "the canary to be gone", func(o rollout.Observed) bool { return o.Settled })
+	s.wantNoTwin()
+}
+
+func (s *routeScene) patchService(patch string) {
+	s.Helper()
+	if _, err := s.cluster.Client.CoreV1().Services(s.namespace).Patch(s.ctx, "shop", types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+		s.Fatal(err)
 	}
 }
 
