@@ -85,26 +85,50 @@ func TestADeployThatFails(t *testing.T) {
 	s.ran("DEPLOY stable of v2")
 	s.serves(stableV2, "hello from v2\n")
 	s.serves("100%\n"+s.manifest(s.Names[1], rollout.StablePhase), "hello from v2\n")
-	s.follow(rollout.RolloutID(s.name, v3), func() bool {
-		s.T.Helper()
-		got, err = shared.Client.Rollout(s.Ctx, s.name, v3)
-		s.must(err)
-		return !got.Open
-	})
-	if got.State != rollout.StateFailed || !slices.Equal(got.RolledBackBy, []string{back.Rollout}) {
+	if got = s.closed(v3); got.State != rollout.StateFailed || !slices.Equal(got.RolledBackBy, []string{back.Rollout}) {
 		t.Errorf("%s is %s, rolled back by %v", v3, got.State, got.RolledBackBy)
 	}
+}
+
+// TestARepair goes back by itself.
+func TestARepair(t *testing.T) {
+	t.Parallel()
+	s := open(t, "repaired", options{})
+	s.succeed("v1")
+	s.Apply(fmt.Appendf(nil, `apiVersion: serin.dev/v1
+kind: Automation
+metadata: {name: %s/auto}
+serviceAccount: automation@serin
+selector: {targets: [{id: "*"}]}
+rules: [{repairRolloutRule: {id: back, jobs: [deploy, verify], repairPhases: [{rollback: {}}]}}]
+`, s.name))
+	v2 := s.Release("v2", page("v2 does not deploy"))
+	bad := s.closed(v2)
+	if len(bad.RolledBackBy) != 1 {
+		t.Fatalf("it is %s, rolled back by %v", bad.State, bad.RolledBackBy)
+	}
+	back, rule := bad.RolledBackBy[0], s.name+"/auto/back"
+	s.Went(bad, "created by ann", "granted", "canary-50 started", "canary-50 failed: task deploy exited with 3",
+		"canary-50 repair "+rule+" is IN_PROGRESS: canary-50 deploy", "failed",
+		"canary-50 repair "+rule+" is IN_PROGRESS: canary-50 deploy, rollback asked for",
+		"rolled back by "+back,
+		"canary-50 repair "+rule+" is SUCCEEDED: canary-50 deploy, rollback asked for",
+		"ended FAILED: "+back+" has started")
+	s.Until(back, drive.In(rollout.StateSucceeded))
+	s.ran("RENDER canary-50 of v1", "RENDER stable of v1", "DEPLOY canary-50 of v1", "DEPLOY stable of v1",
+		"RENDER canary-50 of v2", "RENDER stable of v2", "DEPLOY canary-50 of v2", "DEPLOY stable of v1")
+	s.serves(stableV1, "hello from v1\n")
 }
 
 // TestARetry deploys again, with the same rendering.
 func TestARetry(t *testing.T) {
 	t.Parallel()
 	s := open(t, "retried", options{})
-	s.must(os.WriteFile(filepath.Join(s.site, "closed"), nil, 0o600))
+	s.close()
 	v1 := s.Release("v1", page("hello from v1"))
 	s.Until(v1, drive.In(rollout.StateFailed))
 	s.serves("", "")
-	s.must(os.Remove(filepath.Join(s.site, "closed")))
+	s.opens()
 	s.Must(shared.Client.RetryJob(s.Ctx, s.name, v1, rollout.Command{Phase: "canary-50", Job: rollout.JobDeploy, Actor: "ann"}))
 	s.Went(s.Until(v1, drive.In(rollout.StateSucceeded)), append([]string{
 		"created by ann", "granted", "canary-50 started", "canary-50 failed: task deploy exited with 3", "failed",

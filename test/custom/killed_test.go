@@ -86,6 +86,37 @@ func TestAKilledWorker(t *testing.T) {
 	}
 }
 
+// killed waits until the container at the gate is gone.
+func (s *scene) killed(gate *os.File) {
+	s.T.Helper()
+	var err error
+	for err == nil { // it reads on until then
+		_, err = gate.WriteString("and so on and ")
+	}
+	if !errors.Is(err, syscall.EPIPE) {
+		s.T.Errorf("the container still runs: %v", err)
+	}
+	s.must(gate.Close())
+}
+
+// TestACancelledRelease: the container that renders it ends. The name is free.
+func TestACancelledRelease(t *testing.T) {
+	t.Parallel()
+	s := open(t, "cancelled", options{strategy: "{standard: {}}"})
+	s.gate(rollout.RequestRender)
+	_, err := s.Create("v1", page("hello from v1"))
+	s.must(err)
+	gate := s.reached(rollout.RequestRender)
+	s.must(shared.Temporal.CancelWorkflow(s.Ctx, rollout.ReleaseID(s.name, "v1"), ""))
+	if _, err = shared.Client.WaitRollout(s.Ctx, s.name, "v1", s.Target); rollout.KindOf(err) != rollout.Failed || !strings.Contains(err.Error(), "phase stable: cancelled") {
+		t.Errorf("it ended with %v", err)
+	}
+	s.killed(gate)
+	s.must(os.Remove(filepath.Join(s.site, rollout.RequestRender)))
+	s.succeed("v1")
+	s.ran("RENDER stable of v1", "RENDER stable of v1", "DEPLOY stable of v1")
+}
+
 // TestTerminate ends the container of a deploy. What it has not done yet is not done.
 func TestTerminate(t *testing.T) {
 	t.Parallel()
@@ -97,13 +128,6 @@ func TestTerminate(t *testing.T) {
 	s.Must(shared.Client.TerminateJobRun(s.Ctx, s.name, v2, rollout.Command{Phase: "canary-50", Job: rollout.JobDeploy, Actor: "ann"}))
 	s.Went(s.Until(v2, drive.In(rollout.StateFailed)), "created by ann", "granted",
 		"canary-50 started", "canary-50 terminating by ann", "canary-50 terminated: terminated", "failed")
-	var err error
-	for err == nil { // it reads on until it is killed
-		_, err = gate.WriteString("and so on and ")
-	}
-	if !errors.Is(err, syscall.EPIPE) {
-		t.Errorf("the container still runs: %v", err)
-	}
-	s.must(gate.Close())
+	s.killed(gate)
 	s.serves(stableV1, "hello from v1\n")
 }

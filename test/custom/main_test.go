@@ -5,6 +5,7 @@ package custom_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"log"
 	"os"
 	"sync/atomic"
@@ -30,6 +31,11 @@ func TestMain(m *testing.M) {
 			log.Fatalf("worker ended with %d", code)
 		}
 		return
+	}
+	flag.Parse()
+	// The tests wait for containers and for the death of workers, not for processors.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		log.Fatal(err)
 	}
 	end, err := start(context.Background())
 	if err != nil {

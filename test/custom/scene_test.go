@@ -69,6 +69,7 @@ func task(script string) string {
 // options are how a scene is configured.
 type options struct {
 	kind     string // of the CustomTargetType; "" is byTasks
+	typed    string // the target's CustomTargetType; "" is the scene's own
 	strategy string // "" is canary
 	queue    bool   // the target has a task queue of the scene's name
 }
@@ -113,8 +114,8 @@ kind: Target
 metadata: {name: %[1]s-prod}
 taskQueue: %[4]s
 deployParameters: {customTarget/site: %[5]q}
-customTarget: {customTargetType: %[1]s, run: {location: projects/serin/locations/%[1]s, endpoint: %[6]q}}
-`, s.name, cmp.Or(o.strategy, canary), cmp.Or(o.kind, byTasks), queue, s.site, shared.Run.URL()))
+customTarget: {customTargetType: %[7]s, run: {location: projects/serin/locations/%[1]s, endpoint: %[6]q}}
+`, s.name, cmp.Or(o.strategy, canary), cmp.Or(o.kind, byTasks), queue, s.site, shared.Run.URL(), cmp.Or(o.typed, s.name)))
 }
 
 // page is a release's source.
@@ -149,16 +150,26 @@ func (s *scene) serves(want, asset string) {
 	}
 }
 
+// close makes the destination refuse every deploy, until it opens.
+func (s *scene) close() {
+	s.T.Helper()
+	s.must(os.WriteFile(filepath.Join(s.site, "closed"), nil, 0o600))
+}
+
+func (s *scene) opens() {
+	s.T.Helper()
+	s.must(os.Remove(filepath.Join(s.site, "closed")))
+}
+
 // ran wants the containers that began for a request since the last call. Those that render do it at once.
 func (s *scene) ran(want ...string) {
 	s.T.Helper()
 	got := strings.Split(strings.TrimSuffix(s.read("ran"), "\n"), "\n")
-	slices.SortStableFunc(got, func(a, b string) int {
-		if strings.HasPrefix(a, "RENDER") && strings.HasPrefix(b, "RENDER") {
-			return strings.Compare(a, b)
+	for i := 1; i < len(got); i++ { // there are two phases at most
+		if a, b := got[i-1], got[i]; strings.HasPrefix(b, "RENDER") && strings.HasPrefix(a, "RENDER stable") && a > b {
+			got[i-1], got[i] = b, a
 		}
-		return 0
-	})
+	}
 	if !slices.Equal(got, want) {
 		s.T.Errorf("there ran\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
@@ -191,6 +202,19 @@ func (s *scene) rollback() client.Rollout {
 	created, err := shared.Client.Rollback(s.Ctx, s.name, s.Target, rollout.Create{Actor: "ann"})
 	s.must(err)
 	return s.Until(created.Rollout, drive.In(rollout.StateSucceeded))
+}
+
+// closed waits until nothing more may be done with a rollout.
+func (s *scene) closed(name string) (got client.Rollout) {
+	s.T.Helper()
+	s.follow(rollout.RolloutID(s.name, name), func() (done bool) {
+		s.T.Helper()
+		var err error
+		got, err = shared.Client.Rollout(s.Ctx, s.name, name)
+		s.must(err)
+		return !got.Open
+	})
+	return got
 }
 
 // follow waits, through a workflow's history, until ready.
