@@ -10,11 +10,14 @@ import (
 	"github.com/serin-dev/serin/rollout"
 )
 
-// crashing is a Deployment whose pods end with an error.
+// crashing is a Deployment whose pods end with an error before they are ready, and then wait, as those of a
+// kubelet do, for longer than anybody looks.
 func crashing(name string) string {
 	d := coreDeployment(name, "v2")
 	d = strings.Replace(d, "serin.test/app:v2", "serin.test/crash:v2", 1)
 	d = strings.Replace(d, "nodeSelector: {type: kwok}", "terminationGracePeriodSeconds: 1", 1) // on a node that runs it
+	d = strings.Replace(d, "    metadata: {labels: ", "    metadata: {annotations: {serin.test/back-off: 1m}, labels: ", 1)
+	d = strings.Replace(d, "        ports: ", "        readinessProbe: {httpGet: {path: /healthz, port: 8080}}\n        ports: ", 1)
 	return strings.Replace(d, "tolerations: [{key: kwok.x-k8s.io/node, operator: Exists}]", "", 1)
 }
 

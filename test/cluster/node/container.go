@@ -25,6 +25,10 @@ const (
 	lastDelay  = 2 * time.Second
 )
 
+// AnnotationBackOff of a pod is how long its containers wait for each restart but the first, such as "10s", for
+// who looks at one that waits.
+const AnnotationBackOff = "serin.test/back-off"
+
 // minimalGrace is what a container has after its preStop hook at least, as with a kubelet.
 const minimalGrace = 2 * time.Second
 
@@ -234,6 +238,9 @@ func (c *container) backOff(stop context.Context) bool {
 		delay = 0
 	}
 	c.delay = max(firstDelay, min(2*delay, lastDelay))
+	if long, err := time.ParseDuration(c.pod.origin.Annotations[AnnotationBackOff]); err == nil {
+		c.delay = long
+	}
 	if delay == 0 {
 		return true
 	}

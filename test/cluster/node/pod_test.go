@@ -82,6 +82,18 @@ func TestACrashLoop(t *testing.T) {
 	w.until("web", "gone", gone)
 }
 
+func TestALongBackOff(t *testing.T) {
+	t.Parallel()
+	w := begin(t, web("serin.test/crash:v1", func(p *corev1.Pod) { p.Annotations = map[string]string{AnnotationBackOff: "1h"} }))
+	p := w.until("web", "in a crash loop", waits("CrashLoopBackOff"))
+	want := "back-off 1h0m0s restarting failed container=web pod=web_default(uid-1)"
+	if c := p.Status.ContainerStatuses[0]; c.State.Waiting.Message != want || c.RestartCount != 1 {
+		t.Errorf("%d restarts, message %q, want 1, %q", c.RestartCount, c.State.Waiting.Message, want)
+	}
+	w.deleted(30)
+	w.until("web", "gone", gone)
+}
+
 func TestWhatCannotStart(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
