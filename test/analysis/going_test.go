@@ -30,9 +30,7 @@ func TestFailureTogetherWithAdvance(t *testing.T) {
 		if err == nil {
 			t.Fatalf("an advance was accepted: %+v", ack)
 		}
-		now, err := shared.Client.Rollout(s.Ctx, s.name, s.last)
-		must(t, err)
-		if now.State != rollout.StateInProgress {
+		if now := s.Read(s.last); now.State != rollout.StateInProgress {
 			break
 		}
 	}

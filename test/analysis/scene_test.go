@@ -91,13 +91,7 @@ func (s *scene) until(done func(client.Rollout) bool) client.Rollout {
 func (s *scene) look(done func(client.Rollout) bool) (r client.Rollout) {
 	s.T.Helper()
 	for {
-		if err := s.Patient(func() (err error) {
-			r, err = shared.Client.Rollout(s.Ctx, s.name, s.last)
-			return err
-		}); err != nil {
-			s.T.Fatal(err)
-		}
-		if done(r) {
+		if r = s.Read(s.last); done(r) {
 			return r
 		}
 		if err := shared.gauges.Scraped(s.Ctx, 0); err != nil {

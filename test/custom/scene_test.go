@@ -195,9 +195,7 @@ func (s *scene) rollback() client.Rollout {
 		lane, err := shared.Client.Lane(s.Ctx, s.name, s.Target)
 		s.must(err)
 		newest := lane.Records[len(lane.Records)-1]
-		now, err := shared.Client.Rollout(s.Ctx, s.name, newest.Rollout)
-		s.must(err)
-		return newest.State == now.State
+		return newest.State == s.Read(newest.Rollout).State
 	})
 	created, err := shared.Client.Rollback(s.Ctx, s.name, s.Target, rollout.Create{Actor: "ann"})
 	s.must(err)
@@ -209,9 +207,7 @@ func (s *scene) closed(name string) (got client.Rollout) {
 	s.T.Helper()
 	s.follow(rollout.RolloutID(s.name, name), func() (done bool) {
 		s.T.Helper()
-		var err error
-		got, err = shared.Client.Rollout(s.Ctx, s.name, name)
-		s.must(err)
+		got = s.Read(name)
 		return !got.Open
 	})
 	return got

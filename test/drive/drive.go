@@ -70,6 +70,18 @@ func (d *Driver) Patient(ask func() error) error {
 	}
 }
 
+// Read returns the rollout as it is now, also once it has ended.
+func (d *Driver) Read(name string) (r client.Rollout) {
+	d.T.Helper()
+	if err := d.Patient(func() (err error) {
+		r, err = d.World.Client.Rollout(d.Ctx, d.Pipeline, name)
+		return err
+	}); err != nil {
+		d.T.Fatalf("read %s: %v", name, err)
+	}
+	return r
+}
+
 // Until waits until the rollout satisfies done.
 func (d *Driver) Until(name string, done func(client.Rollout) bool) client.Rollout {
 	d.T.Helper()

@@ -36,11 +36,7 @@ func (s *scene) heard(stage int) {
 			s.t.Fatal(err)
 		}
 		for _, r := range lane.Records {
-			now, err := s.w.Client.Rollout(s.ctx, s.pipeline(), r.Rollout)
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			if now.State != r.State {
+			if s.drive.Read(r.Rollout).State != r.State {
 				return false
 			}
 		}
@@ -53,10 +49,7 @@ func (s *scene) rolledBack(name string) (got client.Rollout) {
 	s.t.Helper()
 	s.follow(rollout.RolloutID(s.pipeline(), name), func() bool {
 		s.t.Helper()
-		var err error
-		if got, err = s.w.Client.Rollout(s.ctx, s.pipeline(), name); err != nil {
-			s.t.Fatal(err)
-		}
+		got = s.drive.Read(name)
 		return len(got.RolledBackBy) > 0 && !got.Open
 	})
 	return got

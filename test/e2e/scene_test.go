@@ -77,8 +77,6 @@ func (s *scene) live() *scene {
 	return s
 }
 
-func (s *scene) patient(ask func() error) error { return s.drive.Patient(ask) }
-
 // until waits until the rollout satisfies done.
 func (s *scene) until(name string, done func(client.Rollout) bool) client.Rollout {
 	s.t.Helper()
@@ -135,14 +133,7 @@ func (s *scene) lawful() {
 	s.t.Helper()
 	var rollouts []rollout.Status
 	for _, name := range s.drive.Names {
-		var r client.Rollout
-		if err := s.patient(func() (err error) {
-			r, err = s.w.Client.Rollout(s.ctx, s.pipeline(), name)
-			return err
-		}); err != nil {
-			s.t.Fatal(err)
-		}
-		rollouts = append(rollouts, r.Status)
+		rollouts = append(rollouts, s.drive.Read(name).Status)
 	}
 	breaches, err := s.w.Breaches(s.ctx, s.pipeline(), rollouts...)
 	if err != nil {

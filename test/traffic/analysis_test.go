@@ -202,8 +202,7 @@ func (s *scene) look(m measured, name string, done func(client.Rollout) bool) {
 	s.T.Helper()
 	began := time.Now()
 	for {
-		r, err := s.World.Client.Rollout(s.Ctx, s.Pipeline, name)
-		s.must(err)
+		r := s.Read(name)
 		if done(r) {
 			return
 		}

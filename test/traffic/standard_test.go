@@ -138,8 +138,8 @@ func standard(t *testing.T, s site) {
 	sc.must(s.cluster.Wait(sc.Ctx, jobs(), key(sc.namespace, "migrate"), ofVersion("v2", 1)))
 	sc.must(s.cluster.Wait(sc.Ctx, statefulSets(), key(sc.namespace, "store"), updated))
 	sc.must(s.cluster.Wait(sc.Ctx, deployments(), key(sc.namespace, service), updated))
-	if got, err := sc.World.Client.Rollout(sc.Ctx, sc.Pipeline, v2); err != nil || got.State != rollout.StateInProgress {
-		t.Errorf("v2 is %s before its custom resource is ready (%v)", got.State, err)
+	if got := sc.Read(v2); got.State != rollout.StateInProgress {
+		t.Errorf("v2 is %s before its custom resource is ready", got.State)
 	}
 	sc.setWidget(2)
 	sc.Until(v2, drive.In(rollout.StateSucceeded))
