@@ -165,6 +165,7 @@ func (s *session) idle() bool { return s.w.Weight == 0 && !s.w.Promotion }
 type judgement struct {
 	ours              bool   // it exists and runs the release's revision
 	ready             bool   // all its pods are, and its Service lists them
+	torn              bool   // not ready only because it has changed while it was read
 	short             string // why they are fewer than the phase's share needs, "" if they are not
 	failure, progress string
 	again             time.Duration
@@ -207,6 +208,7 @@ func (s *session) judge(ctx context.Context, deployment string, r release) (judg
 	}
 	switch {
 	case !f.completes(live):
+		v.torn = f.complete
 		v.progress = cmp.Or(f.progress, "deployment "+deployment+" is rolling out")
 	case f.endpoints < int(f.want) && (deployment == s.k.Deployment || s.k.Pods == nil):
 		v.progress = fmt.Sprintf("service %s lists %d ready of %s", service, f.endpoints, count(int(f.want), "pod"))
@@ -247,8 +249,7 @@ func (s *session) split(r release, t traffic) rollout.Split {
 	return out
 }
 
-// written is a number that grows with each change of the split or of the stable
-// template, and who made the last one. The number of pods is neither.
+// written grows with each change of the split or the stable template, not of the number of pods; and who made the last one.
 func (s *session) written(original *unstructured.Unstructured, t traffic) (generation int64, by string) {
 	if original == nil {
 		return t.generation, t.by

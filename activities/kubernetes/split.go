@@ -187,9 +187,18 @@ func (s *session) heir(ctx context.Context, r release) error {
 	return s.fail(rollout.Transient, fmt.Errorf("%s is not ready to take the %d%% of its canary", s.w.Stable, now.canary))
 }
 
+// tornReads is how often what has changed while it was read is read again: a controller writes a
+// status a few times and then rests.
+const tornReads = 10
+
 // ready refuses pods of a Deployment that are not the release's, or not ready.
 func (s *session) ready(ctx context.Context, deployment string, r release) error {
 	v, err := s.judge(ctx, deployment, r)
+	for i := 0; err == nil && v.torn && i < tornReads; i++ {
+		if r, err = s.release(ctx); err == nil {
+			v, err = s.judge(ctx, deployment, r)
+		}
+	}
 	switch {
 	case err != nil:
 		return err

@@ -28,6 +28,7 @@ func TestCoreOnARealAPIServer(t *testing.T) {
 		"with copies it stays within its budget":   coreBudgetWithCopies,
 		"what may not be read is denied at once":   coreDenied,
 		"a retry makes another revision":           coreRetry,
+		"others label it all the time":             coreTorn,
 		"what the network loses is found again":    coreLost,
 	} {
 		t.Run(name, func(t *testing.T) {
