@@ -85,7 +85,8 @@ func TestWithoutTemporalItSaysWhereItLooked(t *testing.T) {
 	}
 }
 
-// Registering refuses a name that is given twice, and what is no activity.
+// Registering refuses a name that is given twice, and what is no activity. Containers render near their
+// target, whatever queue its workers poll.
 func TestEveryActivityCanBeRegistered(t *testing.T) {
 	t.Parallel()
 	temporal, err := client.NewLazyClient(client.Options{})
@@ -96,24 +97,10 @@ func TestEveryActivityCanBeRegistered(t *testing.T) {
 	store := artifact.New(memblob.OpenBucket(nil))
 	defer store.Close()
 	for _, queue := range []string{rollout.DefaultTaskQueue, "eu"} {
-		if New(temporal, store, Options{TaskQueue: queue}, func(error) {}) == nil {
-			t.Errorf("no worker for %s", queue)
-		}
-	}
-}
-
-// Containers render near their target, whatever queue its workers poll.
-func TestEveryQueueRenders(t *testing.T) {
-	t.Parallel()
-	temporal, err := client.NewLazyClient(client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer temporal.Close()
-	store := artifact.New(memblob.OpenBucket(nil))
-	defer store.Close()
-	for _, queue := range []string{rollout.DefaultTaskQueue, "eu"} {
 		w := New(temporal, store, Options{TaskQueue: queue}, func(error) {})
+		if w == nil {
+			t.Fatalf("no worker for %s", queue)
+		}
 		if !refused(func() { register(w, map[string]any{activities.RenderCustom: func() error { return nil }}) }) {
 			t.Errorf("the worker of %s has no %s", queue, activities.RenderCustom)
 		}

@@ -31,10 +31,7 @@ type site struct {
 var shared site //nolint:gochecknoglobals // a Temporal server and a Prometheus for each row would be most of the work
 
 func TestMain(m *testing.M) {
-	if os.Getenv(world.WorkerVariable) == "1" { // a worker that a test kills
-		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
-			log.Fatalf("worker ended with %d", code)
-		}
+	if world.WasWorker() {
 		return
 	}
 	flag.Parse()

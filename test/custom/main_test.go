@@ -7,14 +7,12 @@ import (
 	"errors"
 	"flag"
 	"log"
-	"os"
 	"sync/atomic"
 	"testing"
 
 	"github.com/serin-dev/serin/activities/cloudrun/cloudruntest"
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/world"
-	"github.com/serin-dev/serin/worker"
 )
 
 // site is what all tests share.
@@ -26,10 +24,7 @@ type site struct {
 var shared site //nolint:gochecknoglobals // a Temporal server for each test would be most of the work
 
 func TestMain(m *testing.M) {
-	if os.Getenv(world.WorkerVariable) == "1" { // a worker that a test kills
-		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
-			log.Fatalf("worker ended with %d", code)
-		}
+	if world.WasWorker() {
 		return
 	}
 	flag.Parse()

@@ -4,22 +4,17 @@ import (
 	"context"
 	"flag"
 	"log"
-	"os"
 	"testing"
 
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/world"
-	"github.com/serin-dev/serin/worker"
 )
 
 // shared is the one world of this package; each test has a pipeline of its own in it.
 var shared *world.World //nolint:gochecknoglobals // a Temporal server for each test would be most of the work
 
 func TestMain(m *testing.M) {
-	if os.Getenv(world.WorkerVariable) == "1" { // a worker that a test kills
-		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
-			log.Fatalf("worker ended with %d", code)
-		}
+	if world.WasWorker() {
 		return
 	}
 	flag.Parse()

@@ -2,7 +2,6 @@ package model
 
 import (
 	"cmp"
-	"context"
 	"flag"
 	"fmt"
 	"log"
@@ -15,7 +14,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/serin-dev/serin/test/world"
-	"github.com/serin-dev/serin/worker"
 )
 
 // shards run side by side, each with sequences of its own.
@@ -28,10 +26,7 @@ const seed = "20261122"
 // TestMain makes rapid write no files, and draw as many sequences as SERIN_MODEL_SEQUENCES says, 20,000 if it
 // says nothing.
 func TestMain(m *testing.M) {
-	if os.Getenv(world.WorkerVariable) == "1" { // a worker that a test kills
-		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
-			log.Fatalf("worker ended with %d", code)
-		}
+	if world.WasWorker() {
 		return
 	}
 	flag.Parse()

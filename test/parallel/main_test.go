@@ -4,9 +4,7 @@ package parallel_test
 
 import (
 	"context"
-	"log"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -16,17 +14,13 @@ import (
 	"github.com/serin-dev/serin/rollout"
 	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/world"
-	"github.com/serin-dev/serin/worker"
 )
 
 // patience is how long a test may take.
 const patience = 5 * time.Minute
 
 func TestMain(m *testing.M) {
-	if os.Getenv(world.WorkerVariable) == "1" { // a worker beside one of the clusters
-		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
-			log.Fatalf("worker ended with %d", code)
-		}
+	if world.WasWorker() {
 		return
 	}
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // watches end here all the time

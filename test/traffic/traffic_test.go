@@ -4,12 +4,10 @@
 package traffic_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"log"
 	"log/slog"
-	"os"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,14 +18,10 @@ import (
 	"github.com/serin-dev/serin/test/drive"
 	"github.com/serin-dev/serin/test/kube"
 	"github.com/serin-dev/serin/test/world"
-	"github.com/serin-dev/serin/worker"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(world.WorkerVariable) == "1" { // a worker that a test kills
-		if code := worker.Main(context.Background(), os.Getenv, os.Stderr); code != 0 {
-			log.Fatalf("worker ended with %d", code)
-		}
+	if world.WasWorker() {
 		return
 	}
 	flag.Parse()
